@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+#include "base/options.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstring>
+
+namespace mempool {
+namespace {
+
+constexpr std::int64_t KiB = 1024;
+constexpr std::int64_t MiB = 1024 * KiB;
+constexpr std::int64_t GiB = 1024 * MiB;
+
+using enum OptionType;
+
+constexpr std::array<OptionRow, option_count> table{{
+    {Option::listen_host, text, "listen_host", "address", 0, 255, 0, "127.0.0.1", "0.1",
+     "IPv4 or IPv6 address to listen on; empty: no network, in process only"},
+    {Option::listen_port, integer, "listen_port", "port", 0, 65535, 3000, "3000", "0.1", "port to listen on; 0: any free one"},
+    {Option::max_connections, integer, "max_connections", "connections", 1, 10'000'000, 100'000, "100000", "0.1",
+     "connections held at once; one more is answered 503"},
+    {Option::ring_capacity, integer, "ring_capacity", "events", 1, 1 << 20, 1024, "1024", "0.1",
+     "events retained for listeners that are behind, exactly"},
+    {Option::ring_bytes, integer, "ring_bytes", "bytes", 64 * KiB, 16 * GiB, 64 * MiB, "67108864", "0.1",
+     "bytes of event payloads retained; the oldest go first"},
+    {Option::queue_capacity, integer, "queue_capacity", "transactions", 1, 1 << 22, 65536, "65536", "0.1",
+     "transactions that wait for their batch, exactly"},
+    {Option::queue_bytes, integer, "queue_bytes", "bytes", 64 * KiB, 16 * GiB, 64 * MiB, "67108864", "0.1",
+     "bytes of transactions that wait for their batch"},
+    {Option::tx_max_bytes, integer, "tx_max_bytes", "bytes", 1, 16 * MiB, 64 * KiB, "65536", "0.1", "the largest transaction"},
+    {Option::message_max_bytes, integer, "message_max_bytes", "bytes", 125, 16 * MiB, 64 * KiB, "65536", "0.1",
+     "the largest inbound WebSocket message and the largest published event"},
+    {Option::batch_max, integer, "batch_max", "transactions", 1, 1 << 20, 1024, "1024", "0.1", "transactions in one batch at most"},
+    {Option::batch_interval_ms, integer, "batch_interval_ms", "ms", 0, 60'000, 10, "10", "0.1",
+     "how long a batch gathers after its first transaction; 0: not at all"},
+    {Option::header_timeout_ms, integer, "header_timeout_ms", "ms", 1, 600'000, 10'000, "10000", "0.1",
+     "absolute deadline for a request's header"},
+    {Option::body_timeout_ms, integer, "body_timeout_ms", "ms", 1, 600'000, 30'000, "30000", "0.1",
+     "absolute deadline for a request's body"},
+    {Option::keepalive_timeout_ms, integer, "keepalive_timeout_ms", "ms", 1, 3'600'000, 75'000, "75000", "0.1",
+     "how long an idle HTTP connection is kept"},
+    {Option::unsent_max_bytes, integer, "unsent_max_bytes", "bytes", 0, 64 * MiB, 16 * KiB, "16384", "0.1",
+     "bytes the kernel may hold unsent for a client, so that lag is told when it happens; 0: the kernel's own choice"},
+    {Option::close_timeout_ms, integer, "close_timeout_ms", "ms", 1, 60'000, 5000, "5000", "0.1",
+     "how long a peer may take to answer our close"},
+    {Option::drain_timeout_ms, integer, "drain_timeout_ms", "ms", 0, 3'600'000, 10'000, "10000", "0.1",
+     "how long stop may take when it is not told otherwise"},
+    {Option::outcomes_capacity, integer, "outcomes_capacity", "outcomes", 1, 1 << 24, 65536, "65536", "0.1",
+     "outcomes kept for lookup"},
+    {Option::dashboard, boolean, "dashboard", "", 0, 1, 1, "on", "0.1", "serve the page at /"},
+}};
+
+constexpr bool in_order() {
+    for (std::size_t index = 0; index < table.size(); ++index)
+        if (table[index].id != static_cast<Option>(index)) return false;
+    return true;
+}
+static_assert(in_order(), "the rows stand in the order of enum Option");
+
+std::string quoted(std::string_view value) {
+    constexpr std::size_t shown = 64;
+    return value.size() <= shown ? std::string(value) : std::string(value.substr(0, shown)) + "...";
+}
+
+Status unknown(std::string_view name) {
+    return {Code::not_found, "unknown option " + quoted(name) + "; see `mempool options` or docs/spec/options.md"};
+}
+
+Status out_of_range(const OptionRow &row, const std::string &given) {
+    const std::string unit = row.unit[0] == '\0' ? "" : std::string(" ") + row.unit;
+    return {Code::invalid, std::string(row.name) + " " + given + " is out of range; allowed: " + std::to_string(row.minimum) + " to " +
+                               std::to_string(row.maximum) + unit};
+}
+
+bool is_ip_address(const std::string &host) {
+    in_addr v4;
+    in6_addr v6;
+    return inet_pton(AF_INET, host.c_str(), &v4) == 1 || inet_pton(AF_INET6, host.c_str(), &v6) == 1;
+}
+
+}  // namespace
+
+std::span<const OptionRow, option_count> option_table() {
+    return table;
+}
+
+const OptionRow *find_option(std::string_view name) {
+    const auto row = std::ranges::find(table, name, [](const OptionRow &each) { return std::string_view(each.name); });
+    return row == table.end() ? nullptr : &*row;
+}
+
+Options::Options() {
+    for (const OptionRow &row : table) {
+        integers_[static_cast<std::size_t>(row.id)] = row.default_integer;
+        if (row.type == OptionType::text) texts_[static_cast<std::size_t>(row.id)] = row.default_text;
+    }
+}
+
+Status Options::set_integer(std::string_view name, std::int64_t value) {
+    const OptionRow *row = find_option(name);
+    if (row == nullptr) return unknown(name);
+    if (row->type == OptionType::text) return {Code::invalid, std::string(row->name) + " is a text option, " + std::to_string(value) + " is a number"};
+    if (value < row->minimum || value > row->maximum) return out_of_range(*row, std::to_string(value));
+    integers_[static_cast<std::size_t>(row->id)] = value;
+    return {};
+}
+
+Status Options::set_text(std::string_view name, std::string_view value) {
+    const OptionRow *row = find_option(name);
+    if (row == nullptr) return unknown(name);
+    if (row->type == OptionType::text) {
+        if (static_cast<std::int64_t>(value.size()) > row->maximum)
+            return {Code::invalid, std::string(row->name) + " has " + std::to_string(value.size()) + " bytes; allowed: up to " +
+                                       std::to_string(row->maximum)};
+        std::string copy(value);
+        if (row->id == Option::listen_host && !copy.empty() && !is_ip_address(copy))
+            return {Code::invalid, "listen_host " + quoted(value) +
+                                       " is not an IPv4 or IPv6 address; give one such as 127.0.0.1, 0.0.0.0 or ::1, or leave it empty for no network"};
+        texts_[static_cast<std::size_t>(row->id)] = std::move(copy);
+        return {};
+    }
+    if (row->type == OptionType::boolean) {
+        if (value == "on" || value == "true" || value == "1") return set_integer(name, 1);
+        if (value == "off" || value == "false" || value == "0") return set_integer(name, 0);
+        return {Code::invalid, std::string(row->name) + " " + quoted(value) + " is neither on nor off"};
+    }
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error == std::errc::result_out_of_range) return out_of_range(*row, quoted(value));
+    if (error != std::errc() || end != value.data() + value.size())
+        return {Code::invalid, std::string(row->name) + " " + (value.empty() ? "(empty)" : quoted(value)) + " is not a whole number; allowed: " +
+                                   std::to_string(row->minimum) + " to " + std::to_string(row->maximum)};
+    return set_integer(name, number);
+}
+
+Status Options::load_environment(const char *const *environment) {
+    constexpr std::string_view prefix = "MEMPOOL_";
+    for (; environment != nullptr && *environment != nullptr; ++environment) {
+        const std::string_view entry = *environment;
+        const std::size_t equals = entry.find('=');
+        if (equals == std::string_view::npos || !entry.starts_with(prefix)) continue;
+        std::string name(entry.substr(prefix.size(), equals - prefix.size()));
+        std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        if (find_option(name) == nullptr) continue;
+        if (const Status status = set_text(name, entry.substr(equals + 1)); !status.ok())
+            return {status.code(), "environment variable " + std::string(entry.substr(0, equals)) + ": " + status.detail()};
+    }
+    return {};
+}
+
+}  // namespace mempool

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/// The door of the queue, the same for every producer: what may come in, and why something may not. Any thread. Owned by the pool.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/status.hpp"
+#include "channel/queue.hpp"
+
+namespace mempool {
+
+class Intake {
+public:
+    Intake(Queue &queue, std::size_t tx_max_bytes, std::size_t queue_capacity, std::size_t queue_bytes)
+        : queue_(queue), tx_max_bytes_(tx_max_bytes), queue_capacity_(queue_capacity), queue_bytes_(queue_bytes) {}
+    Intake(const Intake &) = delete;
+    Intake &operator=(const Intake &) = delete;
+
+    /// Queues one transaction; never blocks. Not ok: nothing was queued, and the detail says what to do.
+    Status submit(std::string data, std::uint64_t &id);
+    /// Whether `size` bytes would be taken: INVALID for none, TOO_LARGE. So that nobody copies or reads what is refused anyway.
+    Status check_size(std::size_t size) const;
+
+    void open() { open_.store(true, std::memory_order_release); }
+    /// Submissions answer CLOSED from now on.
+    void close() { queue_.close(); }
+
+    std::uint64_t last_id() const { return queue_.last_id(); }
+    std::size_t tx_max_bytes() const { return tx_max_bytes_; }
+
+private:
+    Queue &queue_;
+    const std::size_t tx_max_bytes_;
+    const std::size_t queue_capacity_;
+    const std::size_t queue_bytes_;
+    std::atomic<bool> open_{false};  // release in open(), acquire in submit(): the pool's threads stand before the first transaction
+};
+
+}  // namespace mempool

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/// What became of each transaction: the last `capacity` outcomes, kept by range, since a batch is one range of ids. Any thread: one
+/// leaf lock. The batcher settles; everybody may look or wait.
+///
+/// Invariants: batches are settled in id order without holes; an outcome never changes.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "channel/event.hpp"
+
+namespace mempool {
+
+struct Outcome {
+    enum class Kind { pending, applied, rejected, gone, unknown };
+    Kind kind;
+    std::uint64_t batch = 0;
+    std::string reason;
+};
+
+class Outcomes {
+public:
+    /// capacity: outcomes kept, exactly; memory as used.
+    explicit Outcomes(std::size_t capacity) : capacity_(capacity) {}
+    Outcomes(const Outcomes &) = delete;
+    Outcomes &operator=(const Outcomes &) = delete;
+
+    /// Settles ids first..last, the range after the one before. rejected: in id order. Wakes who waits for one of them.
+    void settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> rejected);
+
+    /// given: the id given last, so that `pending` and `unknown` can be told apart.
+    Outcome look(std::uint64_t id, std::uint64_t given) const;
+    /// Waits while it is pending: until the deadline passes, or nothing will be settled any more.
+    Outcome wait(std::uint64_t id, std::uint64_t given, Instant deadline) const;
+
+    /// Nothing will be settled any more: who waits is woken.
+    void close();
+    bool closed() const;
+
+private:
+    struct Range {
+        std::uint64_t first;
+        std::uint64_t last;
+        std::uint64_t batch;
+        std::vector<Rejection> rejected;
+    };
+    Outcome look_locked(std::uint64_t id, std::uint64_t given) const;
+
+    const std::size_t capacity_;
+
+    mutable std::mutex mutex_;  // leaf; guards all below
+    mutable std::condition_variable settled_;
+    std::deque<Range> ranges_;
+    std::uint64_t settled_to_ = 0;  // the last id settled
+    bool closed_ = false;
+};
+
+}  // namespace mempool

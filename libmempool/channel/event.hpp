@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/// What every listener hears: what came of a batch, or a message of the host's. Immutable once made and shared, never copied, by all
+/// who listen; it lives until the ring has overwritten it and the last listener has let go. Its offset is the ring's to give.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace mempool {
+
+struct Rejection {
+    std::uint64_t id;
+    std::string reason;  // UTF-8
+};
+
+/// At most this many rejections are listed in an event; total - applied is always the whole.
+inline constexpr std::size_t rejections_listed = 32;
+
+struct BatchDone {
+    std::uint64_t number;
+    std::uint64_t applied;
+    std::uint64_t total;
+    std::vector<Rejection> rejected;
+};
+
+struct Message {
+    std::string payload;
+    bool binary;  // else the payload is UTF-8
+};
+
+struct Event {
+    std::int64_t time_us;  // since 1970, UTC
+    std::variant<BatchDone, Message> body;
+};
+using EventPtr = std::shared_ptr<const Event>;
+
+/// What the event counts for in `ring_bytes`.
+std::size_t payload_bytes(const Event &event);
+
+/// The event as a text listener reads it (docs/spec/wire.md, Text): "batch applied 2/3 txs", or the message as it is.
+std::string event_text(const Event &event);
+/// "lagged 17"
+std::string lagged_text(std::uint64_t missed);
+/// "reset k3v9"
+std::string reset_text(std::string_view epoch);
+
+}  // namespace mempool
