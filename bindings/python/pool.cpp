@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "pool.hpp"
+
+#include <pybind11/stl.h>
+#include <signal.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "callbacks.hpp"
+#include "mempool.hpp"
+#include "waiting.hpp"
+
+namespace binding {
+namespace {
+
+/// Python's reference to a pool. The last one gone releases the pool, without the GIL: a destroy function may want it.
+class PoolObject {
+public:
+    explicit PoolObject(const mempoolpp::Config &config) : pool_(config) {}
+    ~PoolObject() {
+        const WithoutGil released;
+        pool_.reset();
+    }
+    PoolObject(const PoolObject &) = delete;
+    PoolObject &operator=(const PoolObject &) = delete;
+
+    const mempoolpp::Pool *operator->() const { return &*pool_; }
+    const mempoolpp::Pool &operator*() const { return *pool_; }
+
+private:
+    std::optional<mempoolpp::Pool> pool_;
+};
+
+/// A pull receiver. `busy` says that a thread is inside next: C allows one. GIL.
+class ReceiverObject {
+public:
+    explicit ReceiverObject(mempoolpp::Receiver receiver) : receiver_(std::move(receiver)) {}
+    ~ReceiverObject() { drop(); }
+    ReceiverObject(const ReceiverObject &) = delete;
+    ReceiverObject &operator=(const ReceiverObject &) = delete;
+
+    py::object next(const std::optional<double> &timeout) {
+        if (busy_) throw mempoolpp::Error(MEMPOOL_STATE, "another thread waits on this subscription; give each thread one of its own");
+        if (!receiver_) return py::none();
+        const Busy busy(busy_);
+        std::optional<mempoolpp::Event> event;
+        wait(timeout, [&](mempoolpp::Milliseconds limit) {
+            event = receiver_->next(limit);
+            return event.has_value() || receiver_->closed();
+        });
+        return event ? to_python(*event) : py::none();
+    }
+
+    [[nodiscard]] bool closed() const { return !receiver_ || receiver_->closed(); }
+
+    void close() {
+        if (busy_) throw mempoolpp::Error(MEMPOOL_STATE, "another thread waits on this subscription; it can be closed when that returns");
+        drop();
+    }
+
+private:
+    class Busy {
+    public:
+        explicit Busy(bool &flag) : flag_(flag) { flag_ = true; }
+        ~Busy() { flag_ = false; }
+        Busy(const Busy &) = delete;
+        Busy &operator=(const Busy &) = delete;
+
+    private:
+        bool &flag_;
+    };
+
+    void drop() {
+        std::optional<mempoolpp::Receiver> dropped = std::exchange(receiver_, std::nullopt);
+        const WithoutGil released;
+        dropped.reset();
+    }
+
+    std::optional<mempoolpp::Receiver> receiver_;
+    bool busy_ = false;
+};
+
+/// One mempool_stop on a thread of its own, for the main thread, which has to look at signals meanwhile: stop can't be called in
+/// slices, as a timeout that passed cuts the network. The thread never touches Python and outlives a Ctrl-C.
+class StopInBackground {
+public:
+    StopInBackground(const mempoolpp::Pool &pool, mempoolpp::Milliseconds timeout) : shared_(std::make_shared<Shared>()) {
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the host's threads
+        try {
+            std::thread([shared = shared_, pool, timeout]() mutable {
+                std::exception_ptr error;
+                try {
+                    pool.stop(timeout);
+                } catch (...) {
+                    error = std::current_exception();
+                }
+                const std::lock_guard lock(shared->mutex);
+                shared->error = error;
+                shared->done = true;
+                shared->ended.notify_all();
+            }).detach();
+        } catch (const std::system_error &error) {
+            pthread_sigmask(SIG_SETMASK, &before, nullptr);
+            throw mempoolpp::Error(MEMPOOL_SYSTEM, std::string("can't start a thread to stop the pool: ") + error.what());
+        }
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
+    /// Returns whether it has ended within that time; throws what it failed with.
+    bool wait_for(mempoolpp::Milliseconds limit) {
+        std::unique_lock lock(shared_->mutex);
+        if (!shared_->ended.wait_for(lock, limit, [&] { return shared_->done; })) return false;
+        if (shared_->error) std::rethrow_exception(shared_->error);
+        return true;
+    }
+
+private:
+    struct Shared {
+        std::mutex mutex;  // guards all below
+        std::condition_variable ended;
+        bool done = false;
+        std::exception_ptr error;
+    };
+    std::shared_ptr<Shared> shared_;
+};
+
+void stop(const PoolObject &self, const std::optional<double> &timeout) {
+    const mempoolpp::Milliseconds limit = to_milliseconds(timeout);
+    const mempoolpp::State state = self->state();
+    const bool waits = state == mempoolpp::State::running || state == mempoolpp::State::draining;
+    if (!waits || !on_main_thread()) {
+        const WithoutGil released;
+        self->stop(limit);
+        return;
+    }
+    StopInBackground stopping(*self, limit);
+    for (bool ended = false; !ended;) {
+        {
+            const WithoutGil released;
+            ended = stopping.wait_for(slice);
+        }
+        hear_signals();
+    }
+}
+
+/// (id, status, reason, batch); status is "pending" where the time was up.
+py::tuple tx_wait(const PoolObject &self, std::uint64_t id, const std::optional<double> &timeout) {
+    mempoolpp::Outcome outcome;
+    wait(timeout, [&](mempoolpp::Milliseconds limit) {
+        outcome = self->tx_wait(id, limit);
+        return outcome.status != mempoolpp::Outcome::pending;
+    });
+    const char *status = outcome.status == mempoolpp::Outcome::applied    ? "applied"
+                         : outcome.status == mempoolpp::Outcome::rejected ? "rejected"
+                                                                          : "pending";
+    return py::make_tuple(outcome.id, status, to_str(outcome.reason), outcome.batch);
+}
+
+std::string_view view(const py::bytes &data) {
+    return {PyBytes_AS_STRING(data.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(data.ptr()))};
+}
+
+}  // namespace
+
+void add_pool(py::module_ &module) {
+    using Released = py::call_guard<WithoutGil>;
+
+    py::class_<ReceiverObject>(module, "Receiver")
+        .def("next", &ReceiverObject::next, py::arg("timeout"))
+        .def_property_readonly("closed", &ReceiverObject::closed)
+        .def("close", &ReceiverObject::close);
+
+    py::class_<PoolObject>(module, "Pool")
+        .def(py::init<const mempoolpp::Config &>(), py::arg("config"))
+        .def("start", [](const PoolObject &self) { self->start(); }, Released())
+        .def("stop", &stop, py::arg("timeout"))
+        .def("port", [](const PoolObject &self) { return self->port(); }, Released())
+        .def("state", [](const PoolObject &self) { return static_cast<int>(self->state()); }, Released())
+        .def("handle", [](const PoolObject &self) { return reinterpret_cast<std::uintptr_t>(self->get()); })
+        .def("submit",
+             [](const PoolObject &self, const py::bytes &data) {
+                 const std::string_view bytes = view(data);
+                 const WithoutGil released;
+                 return self->submit(bytes);
+             },
+             py::arg("data"))
+        .def("publish",
+             [](const PoolObject &self, const py::bytes &data, bool binary) {
+                 const std::string_view bytes = view(data);
+                 const WithoutGil released;
+                 return self->publish(bytes, binary);
+             },
+             py::arg("data"), py::arg("binary"))
+        .def("tx_wait", &tx_wait, py::arg("id"), py::arg("timeout"))
+        .def("set_apply",
+             [](const PoolObject &self, py::object apply) {
+                 const PythonApply callback(std::move(apply));
+                 const WithoutGil released;
+                 self->set_apply(callback);
+             },
+             py::arg("apply"))
+        .def("on_event",
+             [](const PoolObject &self, py::object function) {
+                 const PythonOnEvent callback(std::move(function));
+                 const WithoutGil released;
+                 return self->on_event(callback);
+             },
+             py::arg("callback"))
+        .def("off_event", [](const PoolObject &self, std::uint64_t registration) { self->off_event(registration); },
+             py::arg("registration"), Released())
+        .def("subscribe", [](const PoolObject &self) {
+            std::optional<mempoolpp::Receiver> receiver;
+            {
+                const WithoutGil released;
+                receiver = self->subscribe();
+            }
+            return std::make_unique<ReceiverObject>(std::move(*receiver));
+        });
+}
+
+}  // namespace binding
