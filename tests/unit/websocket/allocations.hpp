@@ -35,6 +35,10 @@ Allocations allocated_by(Body &&body) {
     if (void *memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
     throw std::bad_alloc();
 }
+// AddressSanitizer's own would not go with our delete; std::stable_sort and libFuzzer use it.
+[[gnu::noinline]] void *operator new(std::size_t bytes, const std::nothrow_t &) noexcept {
+    return std::malloc(bytes > 0 ? bytes : 1);
+}
 [[gnu::noinline]] void operator delete(void *memory) noexcept {
     std::free(memory);
 }
