@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT
+"""Pool and what it gives: Ticket, Outcome, Subscription. Any thread may use a pool and its tickets; a subscription is read by one
+thread at a time. A started pool lives until it is stopped, even if nobody holds it, as a thread does; those that are left when the
+interpreter ends are stopped by atexit. Importing this starts nothing."""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, TypeVar
+
+from . import _core
+from ._errors import Error, Invalid, NotFound, Timeout, Unsupported
+from ._events import Event
+from ._options import OptionValue, configure
+
+Apply = Callable[["_core.TxBatch"], object]
+OnEvent = TypeVar("OnEvent", bound=Callable[[Event], object])
+State = Literal["OPEN", "RUNNING", "DRAINING", "STOPPED"]
+
+_STATES: tuple[State, ...] = ("OPEN", "RUNNING", "DRAINING", "STOPPED")  # in the order of MEMPOOL_OPEN and its like
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one transaction. `batch` is the number of its batch, `reason` a rejection's, else empty."""
+
+    id: int
+    status: Literal["applied", "rejected"]
+    reason: str
+    batch: int
+
+
+class Ticket:
+    """A transaction that was queued; `id` is its number, from 1 in queue order."""
+
+    __slots__ = ("_pool", "id")
+
+    def __init__(self, pool: _core.Pool, id: int) -> None:
+        self._pool = pool
+        self.id = id
+
+    def wait(self, timeout: float | None = None) -> Outcome:
+        """Wait until it is applied or rejected; at most `timeout` seconds. Any thread; Ctrl-C ends it.
+
+        Raises Timeout (pending still, call again), Gone (settled, but no longer kept: outcomes_capacity), Closed (the pool ended
+        without applying it), Reentrant from `apply`."""
+        id, status, reason, batch = self._pool.tx_wait(self.id, timeout)
+        if status == "pending":
+            raise Timeout(f"transaction {id} is pending still after {timeout} s; wait again")
+        return Outcome(id, status, reason, batch)
+
+    def __repr__(self) -> str:
+        return f"<mempool.Ticket {self.id}>"
+
+
+class Subscription(Iterator[Event]):
+    """An iterator with a cursor of its own: all that is published since subscribe() was called, in order. It ends when the pool has
+    stopped and everything was heard, or after `timeout` seconds of silence; then iterating once more goes on where it ended."""
+
+    def __init__(self, receiver: _core.Receiver, timeout: float | None) -> None:
+        self._receiver = receiver
+        self._timeout = timeout
+
+    def __iter__(self) -> Subscription:
+        return self
+
+    def __next__(self) -> Event:
+        event = self._receiver.next(self._timeout)
+        if event is None:
+            raise StopIteration
+        return event
+
+    def close(self) -> None:
+        """Give the cursor up. Not while another thread waits on it: WrongState."""
+        self._receiver.close()
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Pool:
+    """Many producers submit transactions, one batch task applies them in ticks, every listener hears what came of it.
+
+    apply(batch) decides on the batch thread: batch is a sequence of transactions (tx.id, tx.data, tx.reject(reason)); what it does
+    not reject is applied; an exception rejects the whole batch with its text and goes to sys.unraisablehook. Without apply
+    everything is applied. replace=True: start first stops a pool of this process that holds the port (a notebook cell run twice).
+    Every other keyword is an option, as `mempool options` lists them: listen_port=3000. `with` starts and stops."""
+
+    def __init__(self, apply: Apply | None = None, *, replace: bool = False, **options: OptionValue) -> None:
+        config = configure(options)
+        self._core = _core.Pool(config)
+        self._host = config.get_text("listen_host")
+        self._port = config.get_int("listen_port")
+        self._replace = replace
+        self._lock = threading.Lock()  # guards _registrations; held in no call that waits
+        self._registrations: list[tuple[Callable[[Event], object], int]] = []
+        if apply is not None:
+            self._core.set_apply(_plain_callable(apply, "apply"))
+
+    def start(self) -> None:
+        """Start the threads and, where listen_host is not empty, listen; returns once clients can connect.
+
+        Raises AddressInUse, Invalid (listen_host), SystemFailure: nothing is started then. WrongState when started before."""
+        if self._replace and self._host and self._port:
+            for other in list(_running):
+                if other is not self and (other._host, other._port) == (self._host, self._port):
+                    other.stop()
+        self._core.start()
+        _running.add(self)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Refuse submissions, apply all that was accepted, let every client hear it, end the threads. Any thread; Ctrl-C ends the
+        waiting, not the stopping.
+
+        timeout: seconds, then the network is cut; None is the option drain_timeout_ms. Raises Timeout where apply or an event
+        callback does not return: the pool stays DRAINING, call again. Reentrant from a callback of this pool."""
+        self._core.stop(timeout)
+        _running.discard(self)
+
+    def submit(self, data: bytes | str, *, key: object = None, topic: str | None = None) -> Ticket:
+        """Queue one transaction; never blocks. Any thread, every callback.
+
+        data: 1 to `tx_max_bytes` bytes, copied before the call returns; str is encoded as UTF-8.
+        Raises Full when the queue has no room, Closed while draining, TooLarge, Invalid (empty), WrongState (not started). Nothing
+        was queued then. Unsupported: key=, another topic= than "mempool"."""
+        _later("key", key)
+        _only_topic(topic)
+        return Ticket(self._core, self._core.submit(_to_bytes(data)))
+
+    def publish(self, data: str | bytes, *, topic: str | None = None) -> int:
+        """Say something of the host's own to every listener; returns how many there are. Never blocks. Any thread, every callback.
+
+        str goes out as text, bytes as binary; at most `message_max_bytes`. What `apply` publishes goes out before its batch's event.
+        Raises TooLarge, Closed, WrongState (not started). Unsupported: another topic= than "mempool"."""
+        _only_topic(topic)
+        return self._core.publish(_to_bytes(data), not isinstance(data, str))
+
+    def subscribe(
+        self, timeout: float | None = None, *, since: str | None = None, slow: str | None = None, topic: str | None = None
+    ) -> Subscription:
+        """Hear everything from now on, the moment of this call. Before or after start, any thread, every callback.
+
+        timeout: seconds of silence that end the iteration. Unsupported: since=, slow=, another topic= than "mempool"."""
+        _later("since", since)
+        _later("slow", slow)
+        _only_topic(topic)
+        if timeout is not None and not timeout >= 0:
+            raise Invalid(f"timeout is {timeout}; give seconds from 0 on, or None to wait without limit")
+        return Subscription(self._core.subscribe(), timeout)
+
+    def on_event(self, callback: OnEvent) -> OnEvent:
+        """Call it for every event from now on, on the pool's callback thread, in order. A decorator: returns the callback.
+
+        What it raises goes to sys.unraisablehook. Before or after start; raises Closed when stopped."""
+        registration = self._core.on_event(_plain_callable(callback, "the callback"))
+        with self._lock:
+            self._registrations.append((callback, registration))
+        return callback
+
+    def off_event(self, callback: Callable[[Event], object]) -> None:
+        """End the last on_event of that callback. Never waits: no call begins after this; one in progress may still finish.
+
+        Raises NotFound where it is not registered."""
+        with self._lock:
+            for index in reversed(range(len(self._registrations))):
+                if self._registrations[index][0] == callback:
+                    _, registration = self._registrations.pop(index)
+                    break
+            else:
+                raise NotFound(f"{callback!r} is not registered with on_event")
+        self._core.off_event(registration)
+
+    @property
+    def handle(self) -> int:
+        """The address of the C handle (mempool *): code loaded by ctypes or cffi joins the same pool. Borrowed: valid as long as
+        this object lives; who keeps it longer calls mempool_retain."""
+        return self._core.handle()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, the real one where listen_port was 0; 0 without a network. WrongState before start."""
+        return self._core.port()
+
+    @property
+    def url(self) -> str:
+        """http://127.0.0.1:3000; empty for a pool without a network. WrongState before start."""
+        port = self.port
+        return _url(self._host, port) if port else ""
+
+    @property
+    def state(self) -> State:
+        """OPEN, RUNNING, DRAINING or STOPPED. One way; to start again, make a new pool."""
+        return _STATES[self._core.state()]
+
+    def __enter__(self) -> Pool:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        try:
+            state: str = self.state
+            where = _url(self._host, self._port if state == "OPEN" else self.port) if self._host else "in process"
+        except Error as error:  # a child of fork
+            state, where = type(error).__name__.upper(), _url(self._host, self._port) if self._host else "in process"
+        return f"<mempool.Pool {where} {state}>"
+
+
+_running: set[Pool] = set()  # started and not stopped
+
+
+@atexit.register
+def _stop_all() -> None:
+    """A pool that runs when the interpreter ends is stopped, so that what was accepted is applied and Python exits cleanly."""
+    for pool in list(_running):
+        try:
+            pool.stop()
+        except Error:  # an apply that does not return, a child of fork: nothing more can be done
+            pass
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _to_bytes(data: bytes | str) -> bytes:
+    if isinstance(data, str):
+        return data.encode()
+    if isinstance(data, bytes):
+        return data
+    raise TypeError(f"data is {type(data).__name__}; give bytes or str")
+
+
+def _plain_callable(function: object, what: str) -> Callable[..., object]:
+    if not callable(function):
+        raise TypeError(f"{what} is {function!r}; give a function of one argument")
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"{what} is a coroutine function, which nobody here would await; give a plain function")
+    return function
+
+
+def _later(name: str, value: object) -> None:
+    if value is not None:
+        raise Unsupported(f"{name}= comes with a later version; leave it out")
+
+
+def _only_topic(topic: str | None) -> None:
+    if topic not in (None, "mempool"):
+        raise Unsupported(f"topic={topic!r}: this version has one topic, 'mempool'")
