@@ -3,7 +3,7 @@
 add_library(mempool_flags INTERFACE)
 target_compile_options(mempool_flags INTERFACE
   -fvisibility=hidden $<$<COMPILE_LANGUAGE:CXX>:-fvisibility-inlines-hidden>
-  -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+  -Wall -Wextra -Wshadow
   $<$<BOOL:${MEMPOOL_WERROR}>:-Werror>)
 target_compile_definitions(mempool_flags INTERFACE
   BOOST_ASIO_NO_DEPRECATED $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)

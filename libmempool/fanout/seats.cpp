@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "fanout/seats.hpp"
+
+#include <cassert>
+#include <utility>
+
+#include "websocket/frame_writer.hpp"
+
+namespace mempool {
+
+SeatId Seats::take(int socket, Offset next) {
+    SeatId seat;
+    if (free_.empty()) {
+        // Every column has room before any grows: a failed allocation leaves them of one length.
+        const std::size_t rows = socket_.size() + 1;
+        if (socket_.capacity() < rows) {
+            const std::size_t roomy = rows + rows / 2;
+            next_.reserve(roomy);
+            sent_.reserve(roomy);
+            flags_.reserve(roomy);
+            free_.reserve(roomy);  // so that release() never allocates
+            socket_.reserve(roomy);
+        }
+        seat = static_cast<SeatId>(socket_.size());
+        socket_.push_back(socket);
+        next_.push_back(next);
+        sent_.push_back(0);
+        flags_.push_back(taken);
+    } else {
+        seat = free_.back();
+        free_.pop_back();
+        socket_[seat] = socket;
+        next_[seat] = next;
+        sent_[seat] = 0;
+        flags_[seat] = taken;
+    }
+    ++count_;
+    return seat;
+}
+
+int Seats::release(SeatId seat) {
+    assert(is(seat, taken));
+    if (is(seat, extra)) extras_.erase(seat);
+    flags_[seat] = 0;
+    free_.push_back(seat);
+    --count_;
+    return std::exchange(socket_[seat], -1);
+}
+
+Seats::Extra &Seats::extra_of(SeatId seat) {
+    Extra &extra_here = extras_[seat];
+    set(seat, extra);
+    return extra_here;
+}
+
+Seats::Extra *Seats::find_extra(SeatId seat) {
+    return is(seat, extra) ? &extras_.at(seat) : nullptr;
+}
+
+void Seats::tidy(SeatId seat) {
+    const Extra *here = find_extra(seat);
+    if (here == nullptr || !here->out.empty() || here->ping || here->reader || here->deadline != never) return;
+    extras_.erase(seat);
+    clear(seat, extra);
+}
+
+void Seats::save_rest(SeatId seat, const Lane &lane) {
+    if (sent_[seat] == 0) return;
+    Extra &here = extra_of(seat);
+    assert(here.out_sent == 0);
+    here.out.insert(0, lane.rest(place(seat)));
+    ++next_[seat];
+    sent_[seat] = 0;
+}
+
+void Seats::begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code, std::string_view reason, Instant deadline) {
+    assert(!is(seat, closing));
+    save_rest(seat, lane);
+    Extra &here = extra_of(seat);
+    if (here.ping) websocket::append_frame(here.out, websocket::Opcode::pong, *here.ping);
+    here.ping.reset();
+    websocket::append_close(here.out, code, reason);
+    here.deadline = deadline;
+    set(seat, closing);
+}
+
+}  // namespace mempool

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/// An HTTP answer, and its wire bytes. A value; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mempool::http {
+
+struct Reply {
+    unsigned status = 200;
+    std::string body;
+    std::string_view content_type = "application/json";  // static text
+    std::string headers;                                 // further lines, each ended by CRLF
+    bool close = false;                                  // whatever the request would like
+};
+
+/// `{"error":"...","detail":"..."}` (docs/spec/wire.md). error: one of the contract's words; detail: for people, UTF-8.
+Reply error_reply(unsigned status, std::string_view error, std::string_view detail);
+
+/// status line, headers and, unless it answers HEAD, the body (RFC 9112 4, 6.3).
+std::string wire_bytes(const Reply &reply, bool head, bool keep_alive);
+
+}  // namespace mempool::http

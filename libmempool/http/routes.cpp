@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "http/routes.hpp"
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/json.hpp"
+#include "http/handshake.hpp"
+#include "http/page.hpp"
+
+namespace mempool::http {
+namespace {
+
+using boost::beast::http::verb;
+
+Reply not_allowed(std::string_view allow) {
+    Reply reply = error_reply(405, "method_not_allowed", "this path answers " + std::string(allow));
+    reply.headers = "Allow: " + std::string(allow) + "\r\n";
+    return reply;
+}
+
+Reply unavailable(std::string_view error, std::string_view detail) {
+    Reply reply = error_reply(503, error, detail);
+    reply.headers = "Retry-After: 1\r\n";
+    return reply;
+}
+
+Reply post_tx(Request &request, const Services &services) {
+    if (request.method() != verb::post) return not_allowed("POST");
+    std::uint64_t id = 0;
+    const Status status = services.intake.submit(std::move(request.body()), id);
+    switch (status.code()) {
+        case Code::ok: {
+            const std::string text = std::to_string(id);
+            Reply reply;
+            reply.status = 202;
+            reply.headers = "Location: /tx/" + text + "\r\n";
+            reply.body = "{\"id\":\"" + text + "\",\"status\":\"pending\",\"durability\":\"memory\"}";
+            return reply;
+        }
+        case Code::invalid:
+            return error_reply(400, "empty", status.detail());
+        case Code::too_large:
+            return error_reply(413, "too_large", status.detail());
+        case Code::full:
+            return unavailable("full", status.detail());
+        case Code::closed:
+        case Code::state:
+            return unavailable("draining", status.detail());
+        default:
+            return error_reply(500, "internal", status.detail());
+    }
+}
+
+std::optional<std::uint64_t> parse_id(std::string_view text) {
+    std::uint64_t id = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return id;
+}
+
+Reply get_tx(const Request &request, std::string_view id_text, const Services &services) {
+    if (request.method() != verb::get && request.method() != verb::head) return not_allowed("GET, HEAD");
+    const std::optional<std::uint64_t> id = parse_id(id_text);
+    const Outcome outcome = id ? services.outcomes.look(*id, services.intake.last_id()) : Outcome{Outcome::Kind::unknown, 0, {}};
+    const std::string begin = "{\"id\":\"" + std::string(id ? id_text : "") + "\",\"status\":";
+    const std::string end = ",\"batch\":\"" + std::to_string(outcome.batch) + "\"}";
+    Reply reply;
+    switch (outcome.kind) {
+        case Outcome::Kind::unknown:
+            return error_reply(404, "not_found", "no transaction was ever given this id");
+        case Outcome::Kind::gone:
+            return error_reply(410, "gone", "the outcome is no longer kept; raise outcomes_capacity to keep more");
+        case Outcome::Kind::pending:
+            reply.body = begin + "\"pending\"}";
+            break;
+        case Outcome::Kind::applied:
+            reply.body = begin + "\"applied\"" + end;
+            break;
+        case Outcome::Kind::rejected:
+            reply.body = begin + "\"rejected\",\"reason\":" + json_string(outcome.reason) + end;
+            break;
+    }
+    return reply;
+}
+
+Reply get_page() {
+    Reply reply;
+    reply.content_type = "text/html; charset=utf-8";
+    reply.headers =
+        "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+        "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n";
+    reply.body = page();
+    return reply;
+}
+
+}  // namespace
+
+std::variant<Reply, Upgrade> answer(Request &request, const Services &services) {
+    const std::string path(path_of(request.target()));
+    if (path == "/tx") return post_tx(request, services);
+    if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))
+        return get_tx(request, std::string_view(path).substr(prefix.size()), services);
+    if (path == "/ws/mempool") {
+        if (services.draining.load(std::memory_order_relaxed) && asks_upgrade(request))
+            return unavailable("draining", "the pool is draining; connect to another");
+        auto hands = shake_hands(request);
+        if (auto *refused = std::get_if<Reply>(&hands)) return std::move(*refused);
+        return Upgrade{std::get<std::string>(std::move(hands))};
+    }
+    const bool reads = request.method() == verb::get || request.method() == verb::head;
+    if (path == "/healthz") {
+        if (!reads) return not_allowed("GET, HEAD");
+        Reply reply;
+        reply.body = "{\"status\":\"ok\"}";
+        return reply;
+    }
+    if (path == "/" && services.dashboard) {
+        if (!reads) return not_allowed("GET, HEAD");
+        return get_page();
+    }
+    return error_reply(404, "not_found", "there is nothing here; the stream is /ws/mempool, a transaction goes to POST /tx");
+}
+
+}  // namespace mempool::http

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "http/session.hpp"
+
+#include <algorithm>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/string.hpp>
+#include <new>
+#include <utility>
+
+#include "http/listener.hpp"
+
+namespace mempool::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using Error = beast::http::error;
+
+// docs/spec/options.md, Fixed
+constexpr std::uint32_t header_max_bytes = 16 * 1024;
+constexpr std::size_t target_max_bytes = 8 * 1024;
+constexpr std::size_t read_bytes = 8 * 1024;
+constexpr std::size_t buffer_max_bytes = header_max_bytes + 2 * read_bytes;
+
+}  // namespace
+
+Session::Session(Socket socket, Listener &listener) : socket_(std::move(socket)), listener_(listener), buffer_(buffer_max_bytes) {}
+
+void Session::start() {
+    new_request();
+    await(Stage::idle, listener_.limits().header_timeout);
+    read();
+}
+
+void Session::refuse(const Reply &reply) {
+    answer_with(reply);
+}
+
+void Session::await(Stage stage, milliseconds timeout) {
+    stage_ = stage;
+    deadline_ = std::min(Clock::now() + timeout, drain_deadline_);
+    listener_.expect(deadline_);
+}
+
+void Session::new_request() {
+    parser_.emplace();
+    parser_->header_limit(header_max_bytes);
+    parser_->body_limit(listener_.limits().body_max_bytes);
+    header_seen_ = false;
+    head_ = false;
+    keep_alive_ = false;
+}
+
+void Session::read() {
+    socket_.async_read_some(buffer_.prepare(std::min(read_bytes, buffer_max_bytes - buffer_.size())),
+                            [self = shared_from_this()](const boost::system::error_code &error, std::size_t bytes) {
+                                self->on_read(error, bytes);
+                            });
+}
+
+void Session::on_read(const boost::system::error_code &error, std::size_t bytes) {
+    if (error == asio::error::operation_aborted || stage_ == Stage::ended || stage_ == Stage::answering) return;
+    if (error) return end();
+    if (stage_ == Stage::lingering) return read();
+    buffer_.commit(bytes);
+    if (stage_ == Stage::idle) await(Stage::header, listener_.limits().header_timeout);
+    parse();
+}
+
+void Session::parse() {
+    while (buffer_.size() > 0 || parser_->is_done()) {
+        if (parser_->is_done()) return on_request();
+        boost::system::error_code error;
+        const std::size_t used = parser_->put(buffer_.data(), error);
+        buffer_.consume(used);
+        if (error == Error::need_more) break;
+        if (error) return on_parse_error(error);
+        if (!header_seen_ && parser_->is_header_done()) {
+            header_seen_ = true;
+            if (!begin_body()) return;
+        } else if (used == 0 && !parser_->is_done()) {
+            break;
+        }
+    }
+    read();
+}
+
+/// False where the session goes on by itself: it answered, or sends 100 first.
+bool Session::begin_body() {
+    const auto &request = parser_->get();
+    head_ = request.method() == beast::http::verb::head;
+    if (request.target().size() > target_max_bytes) {
+        answer_with(error_reply(431, "headers_too_large", "the request target is longer than 8 KiB"));
+        return false;
+    }
+    parser_->eager(true);
+    await(Stage::body, listener_.limits().body_timeout);
+    if (parser_->is_done() || request.version() < 11 || !beast::iequals(request[beast::http::field::expect], "100-continue")) return true;
+    send_continue();
+    return false;
+}
+
+void Session::send_continue() {
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(socket_, asio::buffer(go_on.data(), go_on.size()),
+                      [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
+                          if (self->stage_ != Stage::body) return;
+                          if (error) return self->end();
+                          self->parse();
+                      });
+}
+
+void Session::on_parse_error(const boost::system::error_code &error) {
+    if (error == Error::header_limit || error == Error::buffer_overflow)
+        return answer_with(error_reply(431, "headers_too_large", "the request's header is longer than 16 KiB"));
+    if (error == Error::body_limit)
+        return answer_with(error_reply(413, "too_large",
+                                       "the body is larger than " + std::to_string(listener_.limits().body_max_bytes) +
+                                           " bytes (tx_max_bytes)"));
+    if (error == Error::bad_version) return answer_with(error_reply(505, "version", "this server speaks HTTP/1.1"));
+    answer_with(error_reply(400, "bad_request", "the request cannot be read: " + error.message()));
+}
+
+void Session::on_request() {
+    Request request = parser_->release();
+    keep_alive_ = request.version() == 11 && request.keep_alive() && !draining_;
+    auto answered = [&]() -> std::variant<Reply, Upgrade> {
+        try {
+            return answer(request, listener_.services());
+        } catch (const std::bad_alloc &) {
+            Reply reply = error_reply(503, "full", "out of memory; try again");
+            reply.headers = "Retry-After: 1\r\n";
+            return reply;
+        }
+    }();
+    if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
+    answer_with(std::get<Reply>(answered));
+}
+
+void Session::upgrade(Upgrade upgrade) {
+    boost::system::error_code error;
+    const int socket = socket_.release(error);
+    if (error) return end();
+    const auto early = buffer_.data();
+    stage_ = Stage::ended;
+    const auto self = shared_from_this();  // `early` lies in this session
+    listener_.left(*this);
+    listener_.shard().attach(socket, std::move(upgrade.answer), {static_cast<char *>(early.data()), early.size()});
+}
+
+void Session::answer_with(const Reply &reply) {
+    // Where the request was not read to its end, no other can follow.
+    keep_alive_ = keep_alive_ && !reply.close;
+    out_ = wire_bytes(reply, head_, keep_alive_);
+    await(Stage::answering, listener_.limits().body_timeout);
+    asio::async_write(socket_, asio::buffer(out_), [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
+        self->on_written(error);
+    });
+}
+
+void Session::on_written(const boost::system::error_code &error) {
+    if (stage_ == Stage::ended) return;
+    if (error) return end();
+    out_ = {};
+    if (!keep_alive_ || draining_) return linger();
+    new_request();
+    if (buffer_.size() == 0) {
+        await(Stage::idle, listener_.limits().keepalive_timeout);
+        return read();
+    }
+    await(Stage::header, listener_.limits().header_timeout);
+    parse();
+}
+
+void Session::linger() {
+    await(Stage::lingering, listener_.limits().close_timeout);
+    boost::system::error_code ignored;
+    socket_.shutdown(Socket::shutdown_send, ignored);
+    buffer_.clear();
+    read();
+}
+
+void Session::expire() {
+    switch (stage_) {
+        case Stage::header:
+        case Stage::body: {
+            keep_alive_ = false;
+            boost::system::error_code ignored;
+            socket_.cancel(ignored);
+            return answer_with(error_reply(408, "timeout", stage_ == Stage::header ? "the request's header did not come in time"
+                                                                                   : "the request's body did not come in time"));
+        }
+        case Stage::idle:
+        case Stage::answering:
+        case Stage::lingering:
+            return end();
+        case Stage::ended:
+            return;
+    }
+}
+
+void Session::drain(Instant deadline) {
+    draining_ = true;
+    drain_deadline_ = deadline;
+    deadline_ = std::min(deadline_, deadline);
+    if (stage_ == Stage::idle) end();
+}
+
+void Session::end() {
+    if (stage_ == Stage::ended) return;
+    stage_ = Stage::ended;
+    const auto self = shared_from_this();
+    boost::system::error_code ignored;
+    // First of all the connection ends, even if a forked child holds a copy of the descriptor.
+    socket_.shutdown(Socket::shutdown_both, ignored);
+    socket_.close(ignored);
+    listener_.left(*this);
+}
+
+}  // namespace mempool::http

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/// One HTTP connection, until it ends or becomes a client of the stream. Network thread only. Owned by its Listener and by the
+/// asynchronous operation under way.
+///
+///   IDLE ---first byte---> HEADER ---> BODY ---> ANSWERING ---> IDLE (keep-alive) or, pipelined, HEADER
+///                              '---refused---------^  '---close---> LINGERING ---the peer's end or the deadline---> ENDED
+///   ANSWERING ---Upgrade---> ENDED: the socket went to the shard
+///
+///   IDLE       nothing of a request has come; keepalive_timeout_ms (the first request: header_timeout_ms)
+///   HEADER     header_timeout_ms, absolute; BODY: body_timeout_ms, absolute; past them 408
+///   LINGERING  shut down for writing; what still comes is read and dropped, so that the peer can read the whole answer: closing
+///              over unread input would send it a RST
+///
+/// Bytes left over after a refusal are never parsed as another request.
+#pragma once
+
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "http/reply.hpp"
+#include "http/routes.hpp"
+
+namespace mempool::http {
+
+class Listener;
+
+class Session : public std::enable_shared_from_this<Session> {
+public:
+    using Socket = boost::asio::generic::stream_protocol::socket;
+
+    struct Limits {
+        milliseconds header_timeout;
+        milliseconds body_timeout;
+        milliseconds keepalive_timeout;
+        milliseconds close_timeout;
+        std::size_t body_max_bytes;
+    };
+
+    Session(Socket socket, Listener &listener);
+
+    /// Reads the first request.
+    void start();
+    /// Answers with this, whatever comes, and closes.
+    void refuse(const Reply &reply);
+
+    Instant deadline() const { return deadline_; }
+    void expire();
+    /// No request after the present one; at most until the deadline.
+    void drain(Instant deadline);
+    void end();
+
+private:
+    enum class Stage { idle, header, body, answering, lingering, ended };
+
+    void await(Stage stage, milliseconds timeout);
+    void read();
+    void on_read(const boost::system::error_code &error, std::size_t bytes);
+    void new_request();
+    void parse();
+    bool begin_body();
+    void send_continue();
+    void on_request();
+    void on_parse_error(const boost::system::error_code &error);
+    void upgrade(Upgrade upgrade);
+    void answer_with(const Reply &reply);
+    void on_written(const boost::system::error_code &error);
+    void linger();
+
+    Socket socket_;
+    Listener &listener_;
+    Stage stage_ = Stage::idle;
+    Instant deadline_ = never;
+    Instant drain_deadline_ = never;  // no stage may last longer
+    bool header_seen_ = false;
+    bool head_ = false;
+    bool keep_alive_ = false;
+    bool draining_ = false;
+    boost::beast::flat_buffer buffer_;
+    std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
+    std::string out_;
+};
+
+}  // namespace mempool::http

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "pool/callbacks.hpp"
+
+#include <algorithm>
+
+namespace mempool {
+namespace {
+
+constexpr int heard_at_once = 64;  // events of one callback before the next has its turn
+
+}  // namespace
+
+std::uint64_t Callbacks::add(Ring &ring, Callback callback) {
+    const auto registration = std::make_shared<Registration>(ring, std::move(callback), wake_);
+    {
+        const std::lock_guard lock(mutex_);
+        registration->number = last_number_ + 1;
+        registrations_.push_back(registration);
+        ++last_number_;
+    }
+    wake_.ring();
+    return registration->number;
+}
+
+bool Callbacks::remove(std::uint64_t number) {
+    std::shared_ptr<Registration> removed;  // let go after the lock
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(registrations_, number, [](const auto &each) { return each->number; });
+    if (found == registrations_.end()) return false;
+    removed = std::move(*found);
+    removed->removed = true;
+    registrations_.erase(found);
+    return true;
+}
+
+bool Callbacks::empty() const {
+    const std::lock_guard lock(mutex_);
+    return registrations_.empty();
+}
+
+void Callbacks::run() {
+    thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    for (;;) {
+        const bool finishing = finishing_.load(std::memory_order_acquire);
+        bool more = false;
+        bool over = true;
+        {
+            std::vector<std::shared_ptr<Registration>> present;
+            {
+                const std::lock_guard lock(mutex_);
+                present = registrations_;
+            }
+            for (const auto &registration : present) {
+                const Hearing hearing = hear(*registration);
+                more = more || hearing == Hearing::more;
+                over = over && hearing == Hearing::over;
+            }
+        }
+        if (more) continue;
+        if (over && finishing) break;
+        wake_.wait();
+    }
+    std::vector<std::shared_ptr<Registration>> ended;
+    {
+        const std::lock_guard lock(mutex_);
+        ended.swap(registrations_);
+    }
+    ended.clear();
+    thread_.store({}, std::memory_order_relaxed);
+}
+
+Callbacks::Hearing Callbacks::hear(Registration &registration) {
+    for (int heard = 0; heard < heard_at_once; ++heard) {
+        const Heard next = registration.receiver.next(registration);
+        if (next.kind == Heard::Kind::closed) return Hearing::over;
+        if (next.kind == Heard::Kind::timeout) return Hearing::idle;
+        {
+            const std::lock_guard lock(mutex_);
+            if (registration.removed) return Hearing::over;
+        }
+        registration.callback(next);
+    }
+    return Hearing::more;
+}
+
+void Callbacks::finish() {
+    finishing_.store(true, std::memory_order_release);
+    wake_.ring();
+}
+
+}  // namespace mempool

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: MIT
+#include "pool/pool.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cassert>
+#include <new>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/fork.hpp"
+#include "base/utf8.hpp"
+#include "fanout/shard.hpp"
+#include "http/listener.hpp"
+
+namespace mempool {
+namespace {
+
+// After the network was cut, what remains needs no more than a scheduler's whim, unless the host's own code holds it.
+constexpr milliseconds cut_grace{500};
+
+milliseconds ms(const Options &options, Option option) {
+    return milliseconds(options[option]);
+}
+
+}  // namespace
+
+Status Pool::open(const Options &options, std::shared_ptr<Pool> &pool) {
+    if (options[Option::tx_max_bytes] > options[Option::queue_bytes])
+        return {Code::invalid, "tx_max_bytes " + std::to_string(options[Option::tx_max_bytes]) + " is more than queue_bytes " +
+                                   std::to_string(options[Option::queue_bytes]) + ": such a transaction could never be queued; raise queue_bytes"};
+    watch_forks();
+    pool = std::shared_ptr<Pool>(new Pool(options));
+    return {};
+}
+
+Pool::Pool(const Options &options)
+    : options_(options),
+      generation_(process_generation()),
+      topic_(options.size(Option::ring_capacity), options.size(Option::ring_bytes), random_epoch()),
+      queue_(options.size(Option::queue_capacity), options.size(Option::queue_bytes)),
+      outcomes_(options.size(Option::outcomes_capacity)),
+      intake_(queue_, options.size(Option::tx_max_bytes), options.size(Option::queue_capacity), options.size(Option::queue_bytes)),
+      batcher_(queue_, topic_.source, outcomes_, {options.size(Option::batch_max), ms(options, Option::batch_interval_ms)}) {}
+
+Pool::~Pool() {
+    assert(threads_.empty());
+}
+
+Status Pool::set_apply(Apply apply) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (state_ != State::open || starting_) return {Code::state, "the pool was started; set apply before start"};
+    }
+    batcher_.set_apply(std::move(apply));
+    return {};
+}
+
+Status Pool::start() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (state_ != State::open || starting_) return {Code::state, "the pool was started before; to start again, open a new one"};
+        starting_ = true;
+        gate_ = Gate::waiting;
+    }
+    Status status;
+    try {
+        status = make_network();
+        if (status.ok()) {
+            const bool listened_to = !callbacks_.empty();
+            const std::lock_guard lock(mutex_);
+            spawn("mempool-batch", &Pool::batch_thread);
+            if (shard_) spawn("mempool-net", &Pool::network_thread);
+            if (listened_to) spawn_callback_thread();
+        }
+    } catch (const std::system_error &error) {
+        status = {Code::system, std::string("the system has no thread or descriptor for us: ") + error.what()};
+    } catch (const std::bad_alloc &) {
+        status = {Code::no_memory, "no memory to start the pool"};
+    }
+    if (!status.ok()) {
+        undo_start();
+        return status;
+    }
+    intake_.open();
+    const std::lock_guard lock(mutex_);
+    starting_ = false;
+    state_ = State::running;
+    gate_ = Gate::go;
+    changed_.notify_all();
+    return {};
+}
+
+Status Pool::make_network() {
+    if (options_.text(Option::listen_host).empty()) return {};
+    http::ListenSocket socket;
+    if (Status status = socket.listen_on(options_.text(Option::listen_host), static_cast<std::uint16_t>(options_[Option::listen_port]));
+        !status.ok())
+        return status;
+    const std::uint16_t port = socket.port();
+    shard_ = std::make_unique<Shard>(
+        topic_.ring, Shard::Limits{ms(options_, Option::close_timeout_ms), options_.size(Option::message_max_bytes),
+                                   options_.size(Option::unsent_max_bytes)});
+    const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0};
+    const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
+                                       ms(options_, Option::keepalive_timeout_ms), ms(options_, Option::close_timeout_ms),
+                                       options_.size(Option::tx_max_bytes)};
+    listener_ =
+        std::make_unique<http::Listener>(*shard_, std::move(socket), services, limits, options_.size(Option::max_connections));
+    const std::lock_guard lock(mutex_);
+    port_ = port;
+    return {};
+}
+
+void Pool::undo_start() {
+    std::vector<std::thread> threads;
+    {
+        const std::lock_guard lock(mutex_);
+        gate_ = Gate::abort;
+        changed_.notify_all();
+        threads.swap(threads_);
+    }
+    for (std::thread &thread : threads) thread.join();
+    listener_.reset();
+    shard_.reset();
+    const std::lock_guard lock(mutex_);
+    starting_ = false;
+    callback_thread_ = false;
+    joined_ = true;
+    port_ = 0;
+    changed_.notify_all();
+}
+
+/// Under mutex_. Throws std::system_error where there is no thread to be had.
+void Pool::spawn(const char *name, void (Pool::*body)()) {
+    threads_.reserve(threads_.size() + 1);
+    // The host's signals are for the host's threads.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        threads_.emplace_back([self = shared_from_this(), name, body] {
+            pthread_setname_np(pthread_self(), name);
+            if (!self->pass_gate()) return;
+            (self.get()->*body)();
+            self->thread_ended();
+        });
+    } catch (...) {
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        throw;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    ++alive_;
+    joined_ = false;
+}
+
+/// Under mutex_.
+void Pool::spawn_callback_thread() {
+    if (callback_thread_) return;
+    spawn("mempool-call", &Pool::callback_thread);
+    callback_thread_ = true;
+}
+
+/// False where start() failed after all.
+bool Pool::pass_gate() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return gate_ != Gate::waiting; });
+    if (gate_ == Gate::abort) --alive_;
+    return gate_ == Gate::go;
+}
+
+void Pool::batch_thread() {
+    batcher_.run();
+    topic_.ring.close();
+    if (shard_) shard_->drain();
+    callbacks_.finish();
+}
+
+void Pool::network_thread() {
+    shard_->run();
+}
+
+void Pool::callback_thread() {
+    callbacks_.run();
+}
+
+void Pool::thread_ended() {
+    const std::lock_guard lock(mutex_);
+    if (--alive_ > 0) return;
+    state_ = State::stopped;
+    changed_.notify_all();
+}
+
+void Pool::begin_drain() {
+    draining_.store(true, std::memory_order_relaxed);
+    intake_.close();
+}
+
+Status Pool::stop(std::int64_t timeout_ms) {
+    if (batcher_.on_batch_thread() || callbacks_.on_callback_thread())
+        return {Code::reentrant, "stop was called from a callback of this pool, which it would have to wait for; call it from another thread"};
+    if (timeout_ms < 0) timeout_ms = options_[Option::drain_timeout_ms];
+    const Instant deadline = deadline_after(timeout_ms);
+
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !starting_; });
+    if (state_ == State::open) {
+        state_ = State::stopped;
+        lock.unlock();
+        intake_.close();
+        topic_.ring.close();
+        outcomes_.close();
+        return {};
+    }
+    if (state_ == State::running) {
+        state_ = State::draining;
+        lock.unlock();
+        begin_drain();
+        lock.lock();
+    }
+    const auto stopped = [&] { return state_ == State::stopped; };
+    if (deadline == never) {
+        changed_.wait(lock, stopped);
+    } else if (!changed_.wait_until(lock, deadline, stopped)) {
+        lock.unlock();
+        if (shard_) shard_->cut();
+        lock.lock();
+        if (!changed_.wait_until(lock, Clock::now() + cut_grace, stopped))
+            return {Code::timeout, "apply or an event callback of the host has not returned; the pool drains on, call stop again to wait for it"};
+    }
+    std::vector<std::thread> threads;
+    threads.swap(threads_);
+    if (threads.empty()) {
+        changed_.wait(lock, [&] { return joined_; });
+        return {};
+    }
+    lock.unlock();
+    for (std::thread &thread : threads) thread.join();
+    lock.lock();
+    joined_ = true;
+    changed_.notify_all();
+    return {};
+}
+
+void Pool::abandon() {
+    std::unique_lock lock(mutex_);
+    const bool alive = state_ == State::running || state_ == State::draining;
+    if (alive) state_ = State::draining;
+    std::vector<std::thread> threads;
+    threads.swap(threads_);
+    lock.unlock();
+    if (alive) {
+        begin_drain();
+        if (shard_) shard_->cut();
+    }
+    for (std::thread &thread : threads) thread.detach();
+}
+
+Pool::State Pool::state() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+}
+
+Status Pool::port(std::int32_t &port) const {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::open) return {Code::state, "the port is known after start"};
+    port = port_;
+    return {};
+}
+
+bool Pool::forked() const {
+    return generation_ != process_generation();
+}
+
+Status Pool::submit(const void *data, std::size_t size, std::uint64_t &id) {
+    if (Status status = intake_.check_size(size); !status.ok()) return status;
+    return intake_.submit(std::string(static_cast<const char *>(data), size), id);
+}
+
+Status Pool::publish(std::string_view data, bool binary, std::size_t &listeners) {
+    const std::size_t most = options_.size(Option::message_max_bytes);
+    if (data.size() > most)
+        return {Code::too_large, "the message has " + std::to_string(data.size()) + " bytes; allowed: up to " + std::to_string(most) +
+                                     " (message_max_bytes)"};
+    if (!binary && !utf8_valid(data)) return {Code::invalid, "the message is not UTF-8; publish it as binary"};
+    if (state() == State::open) return {Code::state, "the pool is not started yet; call start first"};
+    auto event = std::make_shared<const Event>(Event{wall_time_us(), Message{std::string(data), binary}});
+    if (batcher_.on_batch_thread() && batcher_.applying() != nullptr) {
+        batcher_.applying()->hold(std::move(event));
+        listeners = topic_.ring.listeners();
+        return {};
+    }
+    const auto heard_by = topic_.source.publish(std::move(event), nullptr);
+    if (!heard_by) return {Code::closed, "the pool is stopped; nobody listens any more"};
+    listeners = *heard_by;
+    return {};
+}
+
+Status Pool::tx_status(std::uint64_t id, Outcome &outcome) const {
+    outcome = outcomes_.look(id, intake_.last_id());
+    return found(outcome);
+}
+
+Status Pool::tx_wait(std::uint64_t id, std::int64_t timeout_ms, Outcome &outcome) const {
+    if (timeout_ms != 0 && batcher_.on_batch_thread())
+        return {Code::reentrant, "apply can't wait for an outcome: it is what decides it; ask with tx_status, or from another thread"};
+    outcome = outcomes_.wait(id, intake_.last_id(), deadline_after(timeout_ms));
+    if (outcome.kind != Outcome::Kind::pending) return found(outcome);
+    if (outcomes_.closed()) return {Code::closed, "the pool ended without applying transaction " + std::to_string(id)};
+    return {Code::timeout, "transaction " + std::to_string(id) + " is pending still; wait again"};
+}
+
+Status Pool::found(Outcome &outcome) const {
+    if (outcome.kind == Outcome::Kind::unknown) return {Code::not_found, "no transaction was ever given this id"};
+    if (outcome.kind == Outcome::Kind::gone)
+        return {Code::gone, "the outcome is no longer kept: the last " + std::to_string(options_[Option::outcomes_capacity]) +
+                                " are (outcomes_capacity)"};
+    return {};
+}
+
+Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {
+    if (state() == State::stopped) return {Code::closed, "the pool is stopped; there is nothing more to hear"};
+    registration = callbacks_.add(topic_.ring, std::move(callback));
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !starting_; });
+    if (state_ != State::running && state_ != State::draining) return {};
+    try {
+        spawn_callback_thread();
+    } catch (const std::system_error &error) {
+        lock.unlock();
+        callbacks_.remove(registration);
+        return {Code::system, std::string("the system has no thread for the callback: ") + error.what()};
+    }
+    return {};
+}
+
+Status Pool::off_event(std::uint64_t registration) {
+    if (callbacks_.remove(registration)) return {};
+    return {Code::not_found, "no event callback is registered under " + std::to_string(registration)};
+}
+
+}  // namespace mempool

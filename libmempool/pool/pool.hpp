@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+/// The assembly: options become parts, the parts become one pool, and its life goes one way.
+///
+///   OPEN ---start()---> RUNNING ---stop(), abandon()---> DRAINING ---the last thread ends---> STOPPED
+///     '------------------------------stop()-----------------------------------------------------^
+///
+/// Stopping runs by itself: the queue closes; the batch thread applies what was accepted and ends; with that the ring closes, so that
+/// every listener hears the rest; the network thread closes its clients and ends, the callback thread likewise. stop() only starts
+/// that, waits, cuts the network when its time is up, and joins.
+///
+/// Any thread may call everything here. Each of its threads holds a reference to the pool, so that a pool whose last owner let go
+/// ends by itself; they block all signals. mutex_ is a leaf.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/options.hpp"
+#include "base/status.hpp"
+#include "batch/batcher.hpp"
+#include "batch/intake.hpp"
+#include "batch/outcomes.hpp"
+#include "channel/queue.hpp"
+#include "channel/receiver.hpp"
+#include "pool/callbacks.hpp"
+#include "pool/topic.hpp"
+
+namespace mempool {
+
+class Shard;
+namespace http {
+class Listener;
+}
+
+class Pool : public std::enable_shared_from_this<Pool> {
+public:
+    enum class State : std::int32_t { open = 0, running = 1, draining = 2, stopped = 3 };
+
+    /// INVALID where options contradict each other; else a pool.
+    static Status open(const Options &options, std::shared_ptr<Pool> &pool);
+    ~Pool();
+    Pool(const Pool &) = delete;
+    Pool &operator=(const Pool &) = delete;
+
+    Status set_apply(Apply apply);
+    Status start();
+    /// timeout_ms < 0: drain_timeout_ms.
+    Status stop(std::int64_t timeout_ms);
+    /// What the last owner's letting go does: stop(0), without waiting.
+    void abandon();
+
+    State state() const;
+    Status port(std::int32_t &port) const;
+    /// Whether this is a forked child of the process that opened it: then nothing of it may be touched.
+    bool forked() const;
+
+    Status submit(const void *data, std::size_t size, std::uint64_t &id);
+    Status publish(std::string_view data, bool binary, std::size_t &listeners);
+    /// Waits while it is pending, until the deadline. kind pending: TIMEOUT, or CLOSED where it will never be settled.
+    Status tx_wait(std::uint64_t id, std::int64_t timeout_ms, Outcome &outcome) const;
+    Status tx_status(std::uint64_t id, Outcome &outcome) const;
+
+    Status on_event(Callbacks::Callback callback, std::uint64_t &registration);
+    Status off_event(std::uint64_t registration);
+    /// Must not outlive the pool.
+    std::unique_ptr<Receiver> subscribe() { return std::make_unique<Receiver>(topic_.ring); }
+
+    const std::string &epoch() const { return topic_.ring.epoch(); }
+    bool on_batch_thread() const { return batcher_.on_batch_thread(); }
+
+private:
+    explicit Pool(const Options &options);
+
+    enum class Gate { waiting, go, abort };
+
+    Status make_network();
+    void spawn(const char *name, void (Pool::*body)());
+    void spawn_callback_thread();
+    bool pass_gate();
+    void batch_thread();
+    void network_thread();
+    void callback_thread();
+    void thread_ended();
+    void begin_drain();
+    void undo_start();
+    Status found(Outcome &outcome) const;
+
+    const Options options_;
+    const std::uint32_t generation_;
+    Topic topic_;
+    Queue queue_;
+    Outcomes outcomes_;
+    Intake intake_;
+    Batcher batcher_;
+    Callbacks callbacks_;
+    std::unique_ptr<Shard> shard_;  // set by start() before its threads pass the gate, then constant
+    std::unique_ptr<http::Listener> listener_;
+    std::atomic<bool> draining_{false};
+
+    mutable std::mutex mutex_;  // leaf; guards all below
+    std::condition_variable changed_;
+    State state_ = State::open;
+    Gate gate_ = Gate::waiting;
+    bool starting_ = false;
+    bool joined_ = true;  // no thread of ours is left to be joined
+    std::size_t alive_ = 0;  // threads that have not ended
+    bool callback_thread_ = false;
+    std::vector<std::thread> threads_;
+    std::int32_t port_ = 0;
+};
+
+}  // namespace mempool
