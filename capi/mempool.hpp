@@ -2,19 +2,22 @@
 /// libmempool for C++17: RAII over mempool.h and nothing else. Header-only; link the shared library.
 ///
 ///     #include <mempool.hpp>
-///     mempoolpp::Pool pool;                                        // the default options: http://127.0.0.1:3000
+///     mempoolpp::Pool pool;                       // the default options: http://127.0.0.1:3000
 ///     pool.set_apply([](mempoolpp::Batch batch) {
 ///         for (mempoolpp::Tx tx : batch) if (tx.data() == "no") tx.reject("no means no");
 ///     });
-///     pool.start();                                                // now curl, websocat and a browser can join
-///     mempoolpp::Outcome outcome = pool.tx_wait(pool.submit("pay bob 5"), std::chrono::seconds(1));
-///     pool.stop();                                                 // what was accepted is applied, every client hears it
+///     pool.start();                               // now curl, websocat and a browser can join
+///     auto outcome = pool.tx_wait(pool.submit("pay bob 5"), std::chrono::seconds(1));
+///     pool.stop();                                // what was accepted is applied, every client hears it
 ///
-/// Namespace: `mempoolpp`, as `mempool` is the C handle's type in the global namespace. What a function means stands in mempool.h,
-/// at the C function of the same name; here is only what C++ adds.
+/// Namespace: `mempoolpp`, as `mempool` is the C handle's type in the global namespace. What a function means stands in
+/// mempool.h, at the C function of the same name; here is only what C++ adds.
+///
 /// Errors: every status but OK is thrown as mempoolpp::Error, except where a function says that it returns it.
-/// Ownership: Pool is a counted reference and copies cheaply; Config, Receiver and Event own and move; Batch, Tx and EventView are
-/// borrowed from a callback and die with it.
+///
+/// Ownership: Pool is a counted reference and copies cheaply; Config, Receiver and Event own and move; Batch, Tx and
+/// EventView are borrowed from a callback and die with it.
+///
 /// Threads: as in mempool.h. Any thread may use a Pool; a Config, a Receiver, a Batch belong to one thread at a time.
 #pragma once
 
@@ -158,7 +161,7 @@ private:
     mempool_tx_view view_{};
 };
 
-/// The batch that the apply callback decides on. Borrowed: only in the callback, on its thread. Copies are the same batch.
+/// What the apply callback decides on. Borrowed: only in the callback, on its thread. Copies are the same batch.
 class Batch {
 public:
     explicit Batch(mempool_batch *batch) noexcept : batch_(batch) {}
@@ -218,7 +221,8 @@ public:
     [[nodiscard]] std::uint64_t missed() const noexcept { return view_.missed; }
     [[nodiscard]] bool binary() const noexcept { return view_.binary != 0; }
     [[nodiscard]] std::string_view data() const noexcept {
-        return view_.size == 0 ? std::string_view() : std::string_view(static_cast<const char *>(view_.data), view_.size);
+        return view_.size == 0 ? std::string_view()
+                               : std::string_view(static_cast<const char *>(view_.data), view_.size);
     }
 
     /// At most 32; total() - applied() is always the whole.
@@ -267,13 +271,15 @@ public:
     /// Takes ownership.
     explicit Receiver(mempool_receiver *receiver) noexcept : receiver_(receiver) {}
 
-    /// The next event, Lagged and Reset among them. None: the time was up (nothing is lost, call again) or closed() is true.
+    /// The next event, LAGGED and RESET among them. None: the time was up (nothing is lost, call again), or closed().
     std::optional<Event> next(Milliseconds timeout = no_limit) {
         mempool_event *event = nullptr;
         const mempool_status status = mempool_receiver_next(receiver_.get(), timeout.count(), &event);
         if (event != nullptr) return Event(event);
-        if (status == MEMPOOL_CLOSED) closed_ = true;
-        else if (status != MEMPOOL_TIMEOUT) check(status);
+        if (status == MEMPOOL_CLOSED)
+            closed_ = true;
+        else if (status != MEMPOOL_TIMEOUT)
+            check(status);
         return std::nullopt;
     }
 
@@ -297,8 +303,8 @@ enum class State : std::int32_t {
     stopped = MEMPOOL_STOPPED,
 };
 
-/// A reference to a pool: copies are the same pool, the last one gone releases it (mempool_release). A moved-from Pool may only be
-/// assigned to or destroyed.
+/// A reference to a pool: copies are the same pool, the last one gone releases it (mempool_release). A moved-from Pool
+/// may only be assigned to or destroyed.
 class Pool {
 public:
     using Apply = std::function<void(Batch)>;

@@ -14,14 +14,14 @@ struct EventMakers {
         static const EventMakers *makers = nullptr;  // leaked: threads of the pool may outlive the interpreter's end
         if (makers == nullptr) {
             const py::module_ events = py::module_::import("mempool._events");
-            makers = new EventMakers{events.attr("make_batch"), events.attr("make_message"),
-                                     events.attr("make_lagged"), events.attr("make_reset")};
+            makers = new EventMakers{events.attr("make_batch"), events.attr("make_message"), events.attr("make_lagged"),
+                                     events.attr("make_reset")};
         }
         return *makers;
     }
 };
 
-/// "ValueError: no such account", of the exception that is set; it then goes to sys.unraisablehook as one of `function`.
+/// "ValueError: no such account", of the exception that is set; which then goes to sys.unraisablehook.
 std::string report_exception(PyObject *function) {
     py::error_already_set error;  // takes it
     std::string text = to_utf8(py::str(error.type().attr("__name__")));
@@ -52,11 +52,13 @@ Callable::Callable(py::object function)
 
 mempoolpp::Batch ApplyCall::batch() const {
     if (!running_)
-        throw mempoolpp::Error(MEMPOOL_STATE, "the batch is over: it and its transactions live until apply returns; "
-                                              "copy what you need (tx.id, tx.data)");
+        throw mempoolpp::Error(MEMPOOL_STATE,
+                               "the batch is over: it and its transactions live until apply returns; "
+                               "copy what you need (tx.id, tx.data)");
     if (thread_ != PyThread_get_thread_ident())
-        throw mempoolpp::Error(MEMPOOL_STATE, "the batch belongs to the thread that runs apply; "
-                                              "copy what others need (tx.id, tx.data)");
+        throw mempoolpp::Error(MEMPOOL_STATE,
+                               "the batch belongs to the thread that runs apply; "
+                               "copy what others need (tx.id, tx.data)");
     return batch_;
 }
 
@@ -83,8 +85,10 @@ void PythonOnEvent::operator()(const mempoolpp::EventView &event) const {
         return;
     }
     PyObject *result = call_python(function_.get(), argument.ptr());
-    if (result == nullptr) report_exception(function_.get());
-    else Py_DECREF(result);
+    if (result == nullptr)
+        report_exception(function_.get());
+    else
+        Py_DECREF(result);
 }
 
 py::object to_python(const mempoolpp::EventView &event) {
@@ -92,9 +96,10 @@ py::object to_python(const mempoolpp::EventView &event) {
     switch (event.kind()) {
         case MEMPOOL_EVENT_BATCH: {
             py::list rejected;
-            for (const mempoolpp::Rejected &one : event.rejected()) rejected.append(py::make_tuple(one.id, to_str(one.reason)));
-            return make.batch(to_str(event.epoch()), event.offset(), event.time().count(), event.batch(), event.applied(),
-                              event.total(), rejected);
+            for (const mempoolpp::Rejected &one : event.rejected())
+                rejected.append(py::make_tuple(one.id, to_str(one.reason)));
+            return make.batch(to_str(event.epoch()), event.offset(), event.time().count(), event.batch(),
+                              event.applied(), event.total(), rejected);
         }
         case MEMPOOL_EVENT_MESSAGE: {
             const std::string_view data = event.data();
@@ -126,8 +131,9 @@ void add_callbacks(py::module_ &module) {
     EventMakers::get();  // so that no thread of a pool has to import
 
     // No call here releases the GIL: a batch belongs to one thread and its functions neither block nor lock.
-    py::class_<TxBatch> batch(module, "TxBatch",
-                              "The transactions of one apply call, in queue order. Usable until apply returns, on its thread.");
+    py::class_<TxBatch> batch(
+        module, "TxBatch",
+        "The transactions of one apply call, in queue order. Usable until apply returns, on its thread.");
     batch.def("__len__", [](const TxBatch &self) { return self.call->batch().size(); })
         .def("__getitem__", &at, py::arg("index"))
         .def("__iter__", [](const py::object &self) {
@@ -139,9 +145,12 @@ void add_callbacks(py::module_ &module) {
 
     py::class_<BatchTx> tx(module, "Tx", "One transaction of a batch. Usable until apply returns, on its thread.");
     tx.def_property_readonly("id", [](const BatchTx &self) { return self.call->batch()[self.index].id(); })
-        .def_property_readonly("data", [](const BatchTx &self) { return py::bytes(self.call->batch()[self.index].data()); })
-        .def("reject", [](const BatchTx &self, const py::str &reason) { self.call->batch().reject(self.index, to_utf8(reason)); },
-             py::arg("reason"), "Reject it with that reason; the last word on a transaction holds.");
+        .def_property_readonly("data",
+                               [](const BatchTx &self) { return py::bytes(self.call->batch()[self.index].data()); })
+        .def(
+            "reject",
+            [](const BatchTx &self, const py::str &reason) { self.call->batch().reject(self.index, to_utf8(reason)); },
+            py::arg("reason"), "Reject it with that reason; the last word on a transaction holds.");
     tx.attr("__module__") = "mempool";
 }
 

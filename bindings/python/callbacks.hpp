@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// Python functions as callbacks of a pool, and the batch that `apply` gets. The pool's threads call them; each takes the GIL for it.
+/// Python functions as callbacks of a pool, and the batch that `apply` gets. The pool's threads call them; each takes
+/// the GIL for it.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ private:
     std::shared_ptr<PyObject> function_;
 };
 
-/// The batch of one apply call: valid while the call lasts, on its thread. Shared by the objects that Python got of it. GIL.
+/// The batch of one apply call: valid while the call lasts, on its thread. Shared by what Python got of it. Needs the
+/// GIL.
 class ApplyCall {
 public:
     explicit ApplyCall(mempoolpp::Batch batch) : batch_(batch), thread_(PyThread_get_thread_ident()) {}

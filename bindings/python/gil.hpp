@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// The GIL, taken and given back so that a thread never dies inside our frames. Values on the stack of one thread.
 ///
-/// pybind11's own guards are not used: before CPython 3.14 a thread that asks for the GIL while the interpreter ends is ended by
-/// pthread_exit, whose forced unwinding runs through destructors (which touch Python without the GIL) and noexcept frames (which
-/// terminate the process). Here such a thread stops for good instead, as 3.14 does: the process is ending.
-/// tests/python/test_exit.py shows the need: an apply that is inside time.sleep when the interpreter ends.
+/// pybind11's own guards are not used: before CPython 3.14 a thread that asks for the GIL while the interpreter ends is
+/// ended by pthread_exit, whose forced unwinding runs through destructors (which touch Python without the GIL) and
+/// noexcept frames (which terminate the process). Here such a thread stops for good instead, as 3.14 does: the process
+/// is ending. tests/python/test_exit.py shows the need: an apply that is inside time.sleep when the interpreter ends.
 #pragma once
 
 #include <cxxabi.h>
@@ -46,7 +46,7 @@ private:
     PyThreadState *state_;
 };
 
-/// Takes the GIL on any thread, Python's or not; holds() is false where Python is ending: then leak rather than touch it.
+/// Takes the GIL on any thread, Python's or not. holds() is false where Python is ending: leak then, don't touch it.
 class WithGil {
 public:
     WithGil() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The module mempool._core, over mempool.hpp only. Importing it starts nothing. One interpreter of the process has it: the main one.
+/// The module mempool._core, over mempool.hpp only. Importing it starts nothing. One interpreter of the process has it:
+/// the main one.
 #include <dlfcn.h>
 #include <pybind11/pybind11.h>
 
@@ -12,7 +13,8 @@ namespace {
 
 /// mempool._errors has the table from status to class; both are imported only where something failed.
 void raise(const mempoolpp::Error &error) {
-    const py::object raised = py::module_::import("mempool._errors").attr("from_status")(error.status(), to_str(error.detail()));
+    const py::object raised =
+        py::module_::import("mempool._errors").attr("from_status")(error.status(), to_str(error.detail()));
     PyErr_SetObject(reinterpret_cast<PyObject *>(Py_TYPE(raised.ptr())), raised.ptr());
 }
 
@@ -46,8 +48,10 @@ PYBIND11_MODULE(_core, module, py::multiple_interpreters::not_supported()) {
     mempoolpp::check_version();
     module.def("version", [] { return mempool_version_text(); });
     module.def("library_path", &library_path);
-    module.def("status_name", [](mempool_status status) { return mempool_status_name(status); }, py::arg("status"));
-    module.def("status_text", [](mempool_status status) { return mempool_status_text(status); }, py::arg("status"));
+    module.def(
+        "status_name", [](mempool_status status) { return mempool_status_name(status); }, py::arg("status"));
+    module.def(
+        "status_text", [](mempool_status status) { return mempool_status_text(status); }, py::arg("status"));
     add_callbacks(module);
     add_config(module);
     add_pool(module);

@@ -44,7 +44,9 @@ public:
     ReceiverObject &operator=(const ReceiverObject &) = delete;
 
     py::object next(const std::optional<double> &timeout) {
-        if (busy_) throw mempoolpp::Error(MEMPOOL_STATE, "another thread waits on this subscription; give each thread one of its own");
+        if (busy_)
+            throw mempoolpp::Error(MEMPOOL_STATE,
+                                   "another thread waits on this subscription; give each thread one of its own");
         if (!receiver_) return py::none();
         const Busy busy(busy_);
         std::optional<mempoolpp::Event> event;
@@ -58,7 +60,9 @@ public:
     [[nodiscard]] bool closed() const { return !receiver_ || receiver_->closed(); }
 
     void close() {
-        if (busy_) throw mempoolpp::Error(MEMPOOL_STATE, "another thread waits on this subscription; it can be closed when that returns");
+        if (busy_)
+            throw mempoolpp::Error(MEMPOOL_STATE,
+                                   "another thread waits on this subscription; it can be closed when that returns");
         drop();
     }
 
@@ -84,11 +88,12 @@ private:
     bool busy_ = false;
 };
 
-/// One mempool_stop on a thread of its own, for the main thread, which has to look at signals meanwhile: stop can't be called in
-/// slices, as a timeout that passed cuts the network. The thread never touches Python and outlives a Ctrl-C.
+/// One mempool_stop on a thread of its own, for the main thread, which has to look at signals meanwhile: stop can't be
+/// called in slices, as a timeout that passed cuts the network. The thread never touches Python and outlives a Ctrl-C.
 class StopInBackground {
 public:
-    StopInBackground(const mempoolpp::Pool &pool, mempoolpp::Milliseconds timeout) : shared_(std::make_shared<Shared>()) {
+    StopInBackground(const mempoolpp::Pool &pool, mempoolpp::Milliseconds timeout)
+        : shared_(std::make_shared<Shared>()) {
         sigset_t all, before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the host's threads
@@ -107,7 +112,8 @@ public:
             }).detach();
         } catch (const std::system_error &error) {
             pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw mempoolpp::Error(MEMPOOL_SYSTEM, std::string("can't start a thread to stop the pool: ") + error.what());
+            throw mempoolpp::Error(MEMPOOL_SYSTEM,
+                                   std::string("can't start a thread to stop the pool: ") + error.what());
         }
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
@@ -178,42 +184,50 @@ void add_pool(py::module_ &module) {
 
     py::class_<PoolObject>(module, "Pool")
         .def(py::init<const mempoolpp::Config &>(), py::arg("config"))
-        .def("start", [](const PoolObject &self) { self->start(); }, Released())
+        .def(
+            "start", [](const PoolObject &self) { self->start(); }, Released())
         .def("stop", &stop, py::arg("timeout"))
-        .def("port", [](const PoolObject &self) { return self->port(); }, Released())
-        .def("state", [](const PoolObject &self) { return static_cast<int>(self->state()); }, Released())
+        .def(
+            "port", [](const PoolObject &self) { return self->port(); }, Released())
+        .def(
+            "state", [](const PoolObject &self) { return static_cast<int>(self->state()); }, Released())
         .def("handle", [](const PoolObject &self) { return reinterpret_cast<std::uintptr_t>(self->get()); })
-        .def("submit",
-             [](const PoolObject &self, const py::bytes &data) {
-                 const std::string_view bytes = view(data);
-                 const WithoutGil released;
-                 return self->submit(bytes);
-             },
-             py::arg("data"))
-        .def("publish",
-             [](const PoolObject &self, const py::bytes &data, bool binary) {
-                 const std::string_view bytes = view(data);
-                 const WithoutGil released;
-                 return self->publish(bytes, binary);
-             },
-             py::arg("data"), py::arg("binary"))
+        .def(
+            "submit",
+            [](const PoolObject &self, const py::bytes &data) {
+                const std::string_view bytes = view(data);
+                const WithoutGil released;
+                return self->submit(bytes);
+            },
+            py::arg("data"))
+        .def(
+            "publish",
+            [](const PoolObject &self, const py::bytes &data, bool binary) {
+                const std::string_view bytes = view(data);
+                const WithoutGil released;
+                return self->publish(bytes, binary);
+            },
+            py::arg("data"), py::arg("binary"))
         .def("tx_wait", &tx_wait, py::arg("id"), py::arg("timeout"))
-        .def("set_apply",
-             [](const PoolObject &self, py::object apply) {
-                 const PythonApply callback(std::move(apply));
-                 const WithoutGil released;
-                 self->set_apply(callback);
-             },
-             py::arg("apply"))
-        .def("on_event",
-             [](const PoolObject &self, py::object function) {
-                 const PythonOnEvent callback(std::move(function));
-                 const WithoutGil released;
-                 return self->on_event(callback);
-             },
-             py::arg("callback"))
-        .def("off_event", [](const PoolObject &self, std::uint64_t registration) { self->off_event(registration); },
-             py::arg("registration"), Released())
+        .def(
+            "set_apply",
+            [](const PoolObject &self, py::object apply) {
+                const PythonApply callback(std::move(apply));
+                const WithoutGil released;
+                self->set_apply(callback);
+            },
+            py::arg("apply"))
+        .def(
+            "on_event",
+            [](const PoolObject &self, py::object function) {
+                const PythonOnEvent callback(std::move(function));
+                const WithoutGil released;
+                return self->on_event(callback);
+            },
+            py::arg("callback"))
+        .def(
+            "off_event", [](const PoolObject &self, std::uint64_t registration) { self->off_event(registration); },
+            py::arg("registration"), Released())
         .def("subscribe", [](const PoolObject &self) {
             std::optional<mempoolpp::Receiver> receiver;
             {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// mempool._core.Config, Pool and Receiver: the C ABI as Python objects, no manners yet (those are python/mempool). Python owns them;
-/// any thread. The GIL is released in every call that may block or lock.
+/// mempool._core.Config, Pool and Receiver: the C ABI as Python objects, no manners yet (those are python/mempool).
+/// Python owns them; any thread. The GIL is released in every call that may block or lock.
 #pragma once
 
 #include "gil.hpp"

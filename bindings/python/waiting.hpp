@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Waits that Ctrl-C ends. Python runs signal handlers on the main thread only, between bytecodes; so there a wait goes on in slices,
-/// with a look at the signals after each; on every other thread it is one call. Any thread; enter with the GIL.
+/// Waits that Ctrl-C ends. Python runs signal handlers on the main thread only, between bytecodes; so there a wait goes
+/// on in slices, with a look at the signals after each; on every other thread it is one call. Any thread; enter with
+/// the GIL.
 #pragma once
 
 #include <algorithm>
@@ -35,8 +36,8 @@ inline void hear_signals() {
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
-/// Calls attempt(Milliseconds) without the GIL until it returns true or the time is up; returns whether it did. Attempts that
-/// return false must lose nothing.
+/// Calls attempt(Milliseconds) without the GIL until it returns true or the time is up; returns whether it did.
+/// Attempts that return false must lose nothing.
 template <class Attempt>
 bool wait(const std::optional<double> &seconds, Attempt attempt) {
     using Clock = std::chrono::steady_clock;

@@ -20,9 +20,8 @@ from ._options import OptionValue, configure
 
 Apply = Callable[["_core.TxBatch"], object]
 OnEvent = TypeVar("OnEvent", bound=Callable[[Event], object])
-State = Literal["OPEN", "RUNNING", "DRAINING", "STOPPED"]
 
-_STATES: tuple[State, ...] = ("OPEN", "RUNNING", "DRAINING", "STOPPED")  # in the order of MEMPOOL_OPEN and its like
+_STATES = ("OPEN", "RUNNING", "DRAINING", "STOPPED")  # in the order of MEMPOOL_OPEN and its like
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ class Pool:
         return _url(self._host, port) if port else ""
 
     @property
-    def state(self) -> State:
+    def state(self) -> str:
         """OPEN, RUNNING, DRAINING or STOPPED. One way; to start again, make a new pool."""
         return _STATES[self._core.state()]
 
@@ -211,7 +210,7 @@ class Pool:
 
     def __repr__(self) -> str:
         try:
-            state: str = self.state
+            state = self.state
             where = _url(self._host, self._port if state == "OPEN" else self.port) if self._host else "in process"
         except Error as error:  # a child of fork
             state, where = type(error).__name__.upper(), _url(self._host, self._port) if self._host else "in process"
