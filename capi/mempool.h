@@ -32,7 +32,7 @@
  * Structs    Those with a `struct_size` are set to zero by you, but for `struct_size = sizeof`. Fields are only ever appended, so a
  *            program that was compiled with an older header keeps working. A field whose feature this build lacks answers
  *            MEMPOOL_UNSUPPORTED when it is set.
- * Topics     NULL means "mempool", the topic that always exists and, in this version, the only one.
+ * Topics     NULL means "mempool", the topic that always exists and, in this version, the only one: another is UNSUPPORTED.
  * Fork       In a child of fork() the handles of the parent answer MEMPOOL_FORKED and only mempool_release may be called on them;
  *            the child can open a pool of its own.
  */
@@ -92,7 +92,7 @@ enum {
     MEMPOOL_ADDRESS_IN_USE = 10,
     MEMPOOL_TOO_LARGE = 11,     /* beyond tx_max_bytes or message_max_bytes */
     MEMPOOL_CONFLICT = 12,      /* an idempotency key that stands for another body */
-    MEMPOOL_NOT_FOUND = 13,     /* no such id, option or topic */
+    MEMPOOL_NOT_FOUND = 13,     /* no such id, option or registration */
     MEMPOOL_GONE = 14,          /* the outcome is no longer kept (outcomes_capacity) */
     MEMPOOL_LOCKED = 15,
     MEMPOOL_READ_ONLY = 16,

@@ -9,10 +9,12 @@ target_compile_definitions(mempool_flags INTERFACE
   BOOST_ASIO_NO_DEPRECATED $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 
 if(MEMPOOL_SANITIZE)
-  target_compile_options(mempool_flags INTERFACE -fsanitize=${MEMPOOL_SANITIZE} -fno-omit-frame-pointer -g -O1
-    -fno-sanitize-recover=all
-    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:$<STREQUAL:${MEMPOOL_SANITIZE},thread>>>:-Wno-tsan>) # Asio's atomic_thread_fence
+  target_compile_options(mempool_flags INTERFACE -fsanitize=${MEMPOOL_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -g -O1)
   target_link_options(mempool_flags INTERFACE -fsanitize=${MEMPOOL_SANITIZE})
+  if(MEMPOOL_SANITIZE STREQUAL "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(mempool_flags INTERFACE -Wno-tsan) # Asio's atomic_thread_fence
+  endif()
 else()
   target_compile_options(mempool_flags INTERFACE
     -fstack-protector-strong -fstack-clash-protection

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "base/options.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+using namespace mempool;
+
+namespace {
+
+/// The refusal's sentence; it must be of that code.
+std::string refusal(Code code, const Status &status) {
+    EXPECT_EQ(status.code(), code) << status.detail();
+    return status.detail();
+}
+
+}  // namespace
+
+TEST(Options, every_default_is_what_the_table_says_and_lies_in_its_range) {
+    Options options;
+    for (const OptionRow &row : option_table()) {
+        if (row.type == OptionType::text) {
+            EXPECT_EQ(options.text(row.id), row.default_text) << row.name;
+            continue;
+        }
+        EXPECT_EQ(options[row.id], row.default_integer) << row.name;
+        EXPECT_LE(row.minimum, row.default_integer) << row.name;
+        EXPECT_GE(row.maximum, row.default_integer) << row.name;
+        Options again;
+        EXPECT_TRUE(again.set_text(row.name, row.default_text).ok()) << row.name;
+        EXPECT_EQ(again[row.id], row.default_integer) << row.name;
+    }
+}
+
+TEST(Options, both_ends_of_a_range_are_allowed_and_one_beyond_is_not) {
+    for (const OptionRow &row : option_table()) {
+        if (row.type == OptionType::text) continue;
+        Options options;
+        EXPECT_TRUE(options.set_integer(row.name, row.minimum).ok()) << row.name;
+        EXPECT_TRUE(options.set_integer(row.name, row.maximum).ok()) << row.name;
+        EXPECT_EQ(options.set_integer(row.name, row.minimum - 1).code(), Code::invalid) << row.name;
+        EXPECT_EQ(options.set_integer(row.name, row.maximum + 1).code(), Code::invalid) << row.name;
+        EXPECT_EQ(options[row.id], row.maximum) << "a refused value changes nothing";
+    }
+}
+
+TEST(Options, a_refusal_names_the_option_what_was_given_and_what_is_allowed) {
+    Options options;
+    EXPECT_EQ(refusal(Code::invalid, options.set_integer("listen_port", 70000)),
+              "listen_port 70000 is out of range; allowed: 0 to 65535 port");
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("listen_port", "3000x")),
+              "listen_port 3000x is not a whole number; allowed: 0 to 65535");
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("ring_capacity", "99999999999999999999")),
+              "ring_capacity 99999999999999999999 is out of range; allowed: 1 to 1048576 events");
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("dashboard", "perhaps")), "dashboard perhaps is neither on nor off");
+    EXPECT_EQ(refusal(Code::not_found, options.set_text("listen_prot", "1")),
+              "unknown option listen_prot; see `mempool options` or docs/spec/options.md");
+}
+
+TEST(Options, a_host_must_be_an_ip_address_or_empty) {
+    Options options;
+    for (const char *host : {"", "127.0.0.1", "0.0.0.0", "::1", "::"}) EXPECT_TRUE(options.set_text("listen_host", host).ok()) << host;
+    for (const char *host : {"localhost", "127.0.0.1:3000", "[::1]", " 127.0.0.1"})
+        EXPECT_EQ(options.set_text("listen_host", host).code(), Code::invalid) << host;
+}
+
+TEST(Options, a_number_for_a_text_option_is_refused) {
+    Options options;
+    EXPECT_EQ(options.set_integer("listen_host", 1).code(), Code::invalid);
+}
+
+TEST(Options, a_switch_takes_the_words_for_on_and_off) {
+    Options options;
+    for (const char *word : {"off", "false", "0"}) {
+        EXPECT_TRUE(options.set_text("dashboard", word).ok());
+        EXPECT_EQ(options[Option::dashboard], 0);
+        EXPECT_TRUE(options.set_text("dashboard", "on").ok());
+        EXPECT_EQ(options[Option::dashboard], 1);
+    }
+}
+
+TEST(Options, the_environment_sets_what_it_names_and_nothing_else) {
+    Options options;
+    const char *const environment[] = {"PATH=/bin", "MEMPOOL_LISTEN_PORT=4000", "MEMPOOL_SERVICE_HOST=10.0.0.1", "MEMPOOL_DASHBOARD=off",
+                                       "NOEQUALS", nullptr};
+    EXPECT_TRUE(options.load_environment(environment).ok());
+    EXPECT_EQ(options[Option::listen_port], 4000);
+    EXPECT_EQ(options[Option::dashboard], 0);
+}
+
+TEST(Options, a_bad_environment_variable_is_named) {
+    Options options;
+    const char *const environment[] = {"MEMPOOL_BATCH_MAX=0", nullptr};
+    EXPECT_EQ(refusal(Code::invalid, options.load_environment(environment)),
+              "environment variable MEMPOOL_BATCH_MAX: batch_max 0 is out of range; allowed: 1 to 1048576 transactions");
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "batch/outcomes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+using namespace mempool;
+
+namespace {
+
+/// "applied in 1", "rejected in 1: why", "pending", "gone", "unknown"
+std::string say(const Outcome &outcome) {
+    switch (outcome.kind) {
+        case Outcome::Kind::applied:
+            return "applied in " + std::to_string(outcome.batch);
+        case Outcome::Kind::rejected:
+            return "rejected in " + std::to_string(outcome.batch) + ": " + outcome.reason;
+        case Outcome::Kind::pending:
+            return "pending";
+        case Outcome::Kind::gone:
+            return "gone";
+        case Outcome::Kind::unknown:
+            break;
+    }
+    return "unknown";
+}
+
+}  // namespace
+
+TEST(Outcomes, what_was_never_given_is_unknown_and_what_is_not_settled_is_pending) {
+    Outcomes outcomes(10);
+    EXPECT_EQ(say(outcomes.look(0, 3)), "unknown");
+    EXPECT_EQ(say(outcomes.look(4, 3)), "unknown");
+    EXPECT_EQ(say(outcomes.look(3, 3)), "pending");
+}
+
+TEST(Outcomes, a_range_settles_each_of_its_ids) {
+    Outcomes outcomes(10);
+    outcomes.settle(1, 3, 1, {{2, "why"}});
+    outcomes.settle(4, 4, 2, {});
+    EXPECT_EQ(say(outcomes.look(1, 5)), "applied in 1");
+    EXPECT_EQ(say(outcomes.look(2, 5)), "rejected in 1: why");
+    EXPECT_EQ(say(outcomes.look(3, 5)), "applied in 1");
+    EXPECT_EQ(say(outcomes.look(4, 5)), "applied in 2");
+    EXPECT_EQ(say(outcomes.look(5, 5)), "pending");
+}
+
+TEST(Outcomes, exactly_the_last_capacity_are_kept) {
+    Outcomes outcomes(3);
+    outcomes.settle(1, 2, 1, {});
+    outcomes.settle(3, 5, 2, {});
+    EXPECT_EQ(say(outcomes.look(2, 5)), "gone");
+    EXPECT_EQ(say(outcomes.look(3, 5)), "applied in 2");
+    outcomes.settle(6, 6, 3, {});
+    EXPECT_EQ(say(outcomes.look(3, 6)), "gone") << "though its batch is kept for the others";
+    EXPECT_EQ(say(outcomes.look(4, 6)), "applied in 2");
+}
+
+TEST(Outcomes, a_batch_larger_than_the_capacity_is_kept_in_part) {
+    Outcomes outcomes(2);
+    outcomes.settle(1, 5, 1, {{1, "a"}, {5, "b"}});
+    EXPECT_EQ(say(outcomes.look(1, 5)), "gone");
+    EXPECT_EQ(say(outcomes.look(3, 5)), "gone");
+    EXPECT_EQ(say(outcomes.look(4, 5)), "applied in 1");
+    EXPECT_EQ(say(outcomes.look(5, 5)), "rejected in 1: b");
+}
+
+TEST(Outcomes, a_wait_ends_when_it_is_settled) {
+    Outcomes outcomes(10);
+    std::thread settler([&outcomes] { outcomes.settle(1, 1, 1, {}); });
+    EXPECT_EQ(say(outcomes.wait(1, 1, never)), "applied in 1");
+    settler.join();
+}
+
+TEST(Outcomes, a_wait_ends_at_its_deadline_or_when_nothing_will_be_settled_any_more) {
+    Outcomes outcomes(10);
+    EXPECT_EQ(say(outcomes.wait(1, 1, Clock::now() + milliseconds(1))), "pending");
+    std::thread closer([&outcomes] { outcomes.close(); });
+    EXPECT_EQ(say(outcomes.wait(1, 1, never)), "pending");
+    closer.join();
+    EXPECT_TRUE(outcomes.closed());
+}
+
+TEST(Outcomes, nobody_waits_for_an_id_that_was_never_given) {
+    Outcomes outcomes(10);
+    EXPECT_EQ(say(outcomes.wait(7, 3, never)), "unknown");
+}
