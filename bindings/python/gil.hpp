@@ -4,7 +4,7 @@
 /// pybind11's own guards are not used: before CPython 3.14 a thread that asks for the GIL while the interpreter ends is
 /// ended by pthread_exit, whose forced unwinding runs through destructors (which touch Python without the GIL) and
 /// noexcept frames (which terminate the process). Here such a thread stops for good instead, as 3.14 does: the process
-/// is ending. tests/python/test_exit.py shows the need: an apply that is inside time.sleep when the interpreter ends.
+/// is ending. tests/python/test_exit.py shows the need: an apply that still runs when the interpreter ends.
 #pragma once
 
 #include <cxxabi.h>

@@ -17,9 +17,8 @@ from typing import Any, NoReturn
 from . import _core
 from ._demo import Ledger, Trickle
 from ._errors import AddressInUse, Error, Timeout
-from ._options import Option, put, read, table
-from ._options import unknown as unknown_option
-from ._pool import Apply, Pool
+from ._options import Option, closest, put, read, table
+from ._pool import Apply, Pool, plain_callable
 
 DEMO_INTERVAL_MS = 500
 
@@ -74,10 +73,7 @@ def run(arguments: Sequence[str]) -> int:
     commands.add_parser("options", help="print the table of options", allow_abbrev=False)
     given, rest = parser.parse_known_args(arguments)
     if rest:
-        word = rest[0].split("=")[0]
-        if word.startswith("--"):
-            raise Refused(f"{word}: {flagged(unknown_option(word[2:].replace('-', '_')), options)}")
-        raise Refused(f"unexpected {rest[0]!r}; see mempool {given.command or ''} --help")
+        raise Refused(unexpected(rest[0]))
     if given.command == "serve":
         return serve(given, options)
     if given.command == "options":
@@ -88,9 +84,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def add_serve(parser: argparse.ArgumentParser, options: list[Option]) -> None:
     parser.description = "Run a server until SIGINT or SIGTERM, which drain it; a second one cuts."
+    parser.usage = "mempool serve [--apply MODULE:FUNCTION] [--demo] [--OPTION VALUE ...]"
     parser.add_argument("--apply", metavar="MODULE:FUNCTION", help="decides on each batch; found in the current folder too")
     parser.add_argument("--demo", action="store_true", help="a small ledger with a trickle of payments of its own")
-    group = parser.add_argument_group("options", "The environment has them too (MEMPOOL_LISTEN_PORT); a flag beats it.")
+    group = parser.add_argument_group("options of the pool", "The environment has them too (MEMPOOL_LISTEN_PORT); a flag beats it.")
     for option in options:
         metavar = option.unit.upper().replace(" ", "-") or option.type.upper()
         text = f"{option.doc} ({option.default or 'empty'})".replace("%", "%%")
@@ -165,9 +162,10 @@ def find_apply(where: str) -> Apply:
         if not hasattr(found, name):
             raise Refused(f"--apply {where}: {module_name} has no {path}; define it there, def {path}(batch), or name another")
         found = getattr(found, name)
-    if not callable(found):
-        raise Refused(f"--apply {where}: {path} is a {type(found).__name__}, not a function; name one that takes a batch")
-    return found
+    try:
+        return plain_callable(found, path)
+    except TypeError as error:
+        raise Refused(f"--apply {where}: {error}") from None
 
 
 def raise_descriptor_limit() -> None:
@@ -195,8 +193,9 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def flagged(text: str, options: list[Option]) -> str:
-    """The text with option names as flags: "did you mean --listen-port?"."""
-    for option in options:
-        text = text.replace(f"mean {option.name}?", f"mean {flag(option.name)}?")
-    return text
+def unexpected(argument: str) -> str:
+    word = argument.split("=")[0]
+    if not word.startswith("--"):
+        return f"unexpected {argument!r}; see mempool --help"
+    close = closest(word[2:].replace("-", "_"))
+    return f"there is no option {word}; " + (f"did you mean {flag(close)}?" if close else "`mempool options` lists them")

@@ -42,24 +42,26 @@ def put(config: _core.Config, name: str, value: OptionValue) -> None:
     try:
         if isinstance(value, str):
             config.set_text(name, value)
-        elif isinstance(value, int):
+        elif isinstance(value, int) and -(2**63) <= value < 2**63:
             config.set_int(name, value)
+        elif isinstance(value, int):
+            raise InvalidOption(f"{name} is {value}, which is beyond every range; `mempool options` lists them")
         else:
             raise InvalidOption(f"{name} is {value!r}; give a number or a text")
     except NotFound as error:
-        raise _option_error(error.status, unknown(name)) from None
-    except OverflowError:
-        raise InvalidOption(f"{name} is {value}, which is beyond every range; `mempool options` lists them") from None
+        close = closest(name)
+        hint = f"did you mean {close}?" if close else "`mempool options` lists them"
+        raise _option_error(error.status, f"there is no option {name}; {hint}") from None
     except InvalidOption:
         raise
     except Invalid as error:
         raise _option_error(error.status, error.detail) from None
 
 
-def unknown(name: str) -> str:
+def closest(name: str) -> str | None:
+    """The option that somebody may have meant."""
     close = difflib.get_close_matches(name, [option.name for option in table()], n=1)
-    hint = f"did you mean {close[0]}?" if close else "`mempool options` lists them"
-    return f"there is no option {name}; {hint}"
+    return close[0] if close else None
 
 
 def read(config: _core.Config, option: Option) -> OptionValue:

@@ -102,7 +102,7 @@ class Pool:
         self._lock = threading.Lock()  # guards _registrations; held in no call that waits
         self._registrations: list[tuple[Callable[[Event], object], int]] = []
         if apply is not None:
-            self._core.set_apply(_plain_callable(apply, "apply"))
+            self._core.set_apply(plain_callable(apply, "apply"))
 
     def start(self) -> None:
         """Start the threads and, where listen_host is not empty, listen; returns once clients can connect.
@@ -159,7 +159,7 @@ class Pool:
         """Call it for every event from now on, on the pool's callback thread, in order. A decorator: returns the callback.
 
         What it raises goes to sys.unraisablehook. Before or after start; raises Closed when stopped."""
-        registration = self._core.on_event(_plain_callable(callback, "the callback"))
+        registration = self._core.on_event(plain_callable(callback, "the callback"))
         with self._lock:
             self._registrations.append((callback, registration))
         return callback
@@ -242,7 +242,8 @@ def _to_bytes(data: bytes | str) -> bytes:
     raise TypeError(f"data is {type(data).__name__}; give bytes or str")
 
 
-def _plain_callable(function: object, what: str) -> Callable[..., object]:
+def plain_callable(function: object, what: str) -> Callable[..., object]:
+    """The function; TypeError with a sentence where the pool's threads could not call it."""
     if not callable(function):
         raise TypeError(f"{what} is {function!r}; give a function of one argument")
     if inspect.iscoroutinefunction(function):

@@ -250,7 +250,7 @@ def test_a_port_in_use_is_refused(run: Callable[..., Any], serve: Serve) -> None
         (["serve", "--apply", "app"], "MODULE:FUNCTION"),
         (["serve", "--apply", "nowhere:apply"], "nowhere"),
         (["serve", "--apply", "app:nothing"], "nothing"),
-        (["serve", "--apply", "app:number"], "number is a int"),
+        (["serve", "--apply", "app:number"], "number is 5"),
         (["serve", "--apply", "raises:apply"], "ZeroDivisionError"),
         (["serve", "--apply", "syntax:apply"], "SyntaxError"),
         (["serve", "--apply", "app:coroutine"], "coroutine"),
@@ -283,7 +283,7 @@ def test_options_prints_the_table(run: Callable[..., Any]) -> None:
     head, *rows = done.stdout.splitlines()
     column = head.index("default")
     assert all(row[column - 2 : column] == "  " and row[column] != " " or row.startswith("listen_") for row in rows)
-    assert any(re.match(r"listen_port +int +3000 +0\.\.65535 ", row) for row in rows)
+    assert any(re.match(r"listen_port +int, port +3000 +0\.\.65535 ", row) for row in rows)
     help_text = run("serve", "--help").stdout
     assert all("--" + row.split()[0].replace("_", "-") in help_text for row in rows)
 
