@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from . import _core
 from ._errors import Error, Invalid, NotFound, Timeout, Unsupported
@@ -242,13 +242,13 @@ def _to_bytes(data: bytes | str) -> bytes:
     raise TypeError(f"data is {type(data).__name__}; give bytes or str")
 
 
-def plain_callable(function: object, what: str) -> Callable[..., object]:
+def plain_callable(function: Any, what: str) -> Callable[..., object]:
     """The function; TypeError with a sentence where the pool's threads could not call it."""
-    if not callable(function):
-        raise TypeError(f"{what} is {function!r}; give a function of one argument")
     if inspect.iscoroutinefunction(function):
         raise TypeError(f"{what} is a coroutine function, which nobody here would await; give a plain function")
-    return function
+    if callable(function):
+        return cast(Callable[..., object], function)
+    raise TypeError(f"{what} is {function!r}; give a function of one argument")
 
 
 def _later(name: str, value: object) -> None:
