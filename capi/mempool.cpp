@@ -5,153 +5,48 @@
 /// A `mempool` handle counts the host's references; the pool itself is shared with its own threads and with receivers. With the last
 /// release a pool is abandoned: it ends by itself. In a forked child nothing of the parent's pool is touched or freed.
 
-// The C type `mempool` and our namespace have one name. Here, and only here, the type goes by another; C symbols know no types.
-#define mempool mempool_handle
-#include "mempool.h"
-#undef mempool
+#include "boundary.hpp"
+#include "handles.hpp"
+
+#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <exception>
 #include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "base/options.hpp"
-#include "base/status.hpp"
-#include "pool/pool.hpp"
-
-namespace core = mempool;
-using core::Code;
-using core::Status;
+using boundary::fill;
+using boundary::guard;
+using boundary::null;
+using boundary::take;
+using boundary::with_pool;
 
 static_assert(MEMPOOL_OK == static_cast<int>(Code::ok) && MEMPOOL_INVALID == static_cast<int>(Code::invalid) &&
               MEMPOOL_STATE == static_cast<int>(Code::state) && MEMPOOL_FULL == static_cast<int>(Code::full) &&
               MEMPOOL_TIMEOUT == static_cast<int>(Code::timeout) && MEMPOOL_CLOSED == static_cast<int>(Code::closed) &&
               MEMPOOL_LAGGED == static_cast<int>(Code::lagged) && MEMPOOL_RESET == static_cast<int>(Code::reset) &&
-              MEMPOOL_REENTRANT == static_cast<int>(Code::reentrant) && MEMPOOL_FORKED == static_cast<int>(Code::forked) &&
+              MEMPOOL_REENTRANT == static_cast<int>(Code::reentrant) &&
+              MEMPOOL_FORKED == static_cast<int>(Code::forked) &&
               MEMPOOL_ADDRESS_IN_USE == static_cast<int>(Code::address_in_use) &&
-              MEMPOOL_TOO_LARGE == static_cast<int>(Code::too_large) && MEMPOOL_CONFLICT == static_cast<int>(Code::conflict) &&
+              MEMPOOL_TOO_LARGE == static_cast<int>(Code::too_large) &&
+              MEMPOOL_CONFLICT == static_cast<int>(Code::conflict) &&
               MEMPOOL_NOT_FOUND == static_cast<int>(Code::not_found) && MEMPOOL_GONE == static_cast<int>(Code::gone) &&
-              MEMPOOL_LOCKED == static_cast<int>(Code::locked) && MEMPOOL_READ_ONLY == static_cast<int>(Code::read_only) &&
-              MEMPOOL_NO_MEMORY == static_cast<int>(Code::no_memory) && MEMPOOL_UNSUPPORTED == static_cast<int>(Code::unsupported) &&
+              MEMPOOL_LOCKED == static_cast<int>(Code::locked) &&
+              MEMPOOL_READ_ONLY == static_cast<int>(Code::read_only) &&
+              MEMPOOL_NO_MEMORY == static_cast<int>(Code::no_memory) &&
+              MEMPOOL_UNSUPPORTED == static_cast<int>(Code::unsupported) &&
               MEMPOOL_SYSTEM == static_cast<int>(Code::system) && MEMPOOL_INTERNAL == static_cast<int>(Code::internal));
 static_assert(MEMPOOL_REASON_MAX == core::reason_max_bytes);
 
-struct mempool_handle {
-    std::shared_ptr<core::Pool> pool;
-    std::atomic<std::uint32_t> references{1};
-};
-
-struct mempool_config {
-    core::Options options;
-};
-
-struct mempool_batch {
-    core::Batch &batch;
-};
-
-struct mempool_event {
-    core::Heard heard;
-    std::string epoch;
-    std::string text;  // of all but a message, whose payload is its text
-
-    const core::Message *message() const {
-        return heard.event ? std::get_if<core::Message>(&heard.event->body) : nullptr;
-    }
-    const core::BatchDone *batch() const {
-        return heard.event ? std::get_if<core::BatchDone>(&heard.event->body) : nullptr;
-    }
-};
-
-struct mempool_receiver {
-    std::shared_ptr<core::Pool> pool;  // first: the receiver must not outlive it
-    std::unique_ptr<core::Receiver> receiver;
-};
-
 namespace {
-
-thread_local std::string last_detail;
-
-mempool_status say(const Status &status) noexcept {
-    if (!status.ok()) {
-        try {
-            last_detail = status.detail();
-        } catch (...) {
-            last_detail.clear();
-        }
-    }
-    return static_cast<mempool_status>(status.code());
-}
-
-/// Runs one call; what it throws becomes a status.
-template <class Call>
-mempool_status guard(Call call) noexcept {
-    try {
-        return say(call());
-    } catch (const std::bad_alloc &) {
-        last_detail.clear();
-        return MEMPOOL_NO_MEMORY;
-    } catch (const std::exception &error) {
-        try {
-            last_detail = std::string("please report this: ") + error.what();
-        } catch (...) {
-            last_detail.clear();
-        }
-        return MEMPOOL_INTERNAL;
-    } catch (...) {
-        last_detail.clear();
-        return MEMPOOL_INTERNAL;
-    }
-}
-
-Status null(const char *what) {
-    return {Code::invalid, std::string(what) + " is NULL"};
-}
-
-/// The same for a call on a pool: not NULL, not the parent's.
-template <class Call>
-mempool_status with_pool(const mempool_handle *handle, Call call) noexcept {
-    return guard([&]() -> Status {
-        if (handle == nullptr) return null("pool");
-        if (handle->pool->forked())
-            return {Code::forked, "the pool was opened by the parent process; open one of your own in the child"};
-        return call(*handle->pool);
-    });
-}
-
-/// Fills a view as far as the caller's header knows it.
-template <class View>
-Status fill(View *out, const char *what, View full) {
-    if (out == nullptr) return null(what);
-    if (out->struct_size < sizeof out->struct_size + 1)
-        return {Code::invalid, std::string(what) + "->struct_size is " + std::to_string(out->struct_size) + "; set it to sizeof"};
-    full.struct_size = out->struct_size;
-    std::memcpy(out, &full, std::min<std::size_t>(out->struct_size, sizeof full));
-    return {};
-}
-
-/// Takes over an options struct: what an older caller does not know is 0, what a newer one sets and we do not know is refused.
-template <class Given>
-Status take(const Given *given, Given &taken) {
-    taken = {};
-    if (given == nullptr) return {};
-    if (given->struct_size < sizeof given->struct_size + 1)
-        return {Code::invalid, "options->struct_size is " + std::to_string(given->struct_size) + "; set it to sizeof"};
-    const std::size_t known = std::min<std::size_t>(given->struct_size, sizeof taken);
-    std::memcpy(&taken, given, known);
-    const char *bytes = reinterpret_cast<const char *>(given);
-    if (std::any_of(bytes + known, bytes + given->struct_size, [](char byte) { return byte != 0; }))
-        return {Code::unsupported, "options sets a field that this version of the library does not know"};
-    return {};
-}
 
 Status check_topic(const char *topic) {
     if (topic == nullptr || topic == core::main_topic) return {};
-    return {Code::unsupported, std::string("topic ") + std::string(std::string_view(topic).substr(0, 64)) + ": this version has only \"mempool\""};
+    return {Code::unsupported, std::string("topic ") + std::string(std::string_view(topic).substr(0, 64)) +
+                                   ": this version has only \"mempool\""};
 }
 
 Status take_subscribe(const mempool_subscribe_options *given) {
@@ -215,7 +110,8 @@ std::uint32_t mempool_version(void) {
 const char *mempool_version_text(void) {
 #define MEMPOOL_TEXT_OF(x) #x
 #define MEMPOOL_TEXT(x) MEMPOOL_TEXT_OF(x)
-    return MEMPOOL_TEXT(MEMPOOL_VERSION_MAJOR) "." MEMPOOL_TEXT(MEMPOOL_VERSION_MINOR) "." MEMPOOL_TEXT(MEMPOOL_VERSION_PATCH);
+    return MEMPOOL_TEXT(MEMPOOL_VERSION_MAJOR) "." MEMPOOL_TEXT(MEMPOOL_VERSION_MINOR) "." MEMPOOL_TEXT(
+        MEMPOOL_VERSION_PATCH);
 #undef MEMPOOL_TEXT
 #undef MEMPOOL_TEXT_OF
 }
@@ -225,8 +121,8 @@ std::int32_t mempool_abi_check(std::uint32_t header_version) {
         // Until 1.0 each minor version may change the ABI.
         if (header_version / 1000 == MEMPOOL_VERSION / 1000) return {};
         return {Code::unsupported, "compiled with mempool.h " + std::to_string(header_version / 1000000) + "." +
-                                       std::to_string(header_version / 1000 % 1000) + ", loaded libmempool " + mempool_version_text() +
-                                       "; compile again, or install the matching library"};
+                                       std::to_string(header_version / 1000 % 1000) + ", loaded libmempool " +
+                                       mempool_version_text() + "; compile again, or install the matching library"};
     });
 }
 
@@ -247,7 +143,7 @@ const char *mempool_status_text(mempool_status status) {
 }
 
 const char *mempool_error_detail(void) {
-    return last_detail.c_str();
+    return boundary::last_detail.c_str();
 }
 
 // ---- configuration ----
@@ -288,7 +184,8 @@ mempool_status mempool_config_get_int(const mempool_config *config, const char *
         if (value == nullptr) return null("value");
         const core::OptionRow *row = core::find_option(name);
         if (row == nullptr) return {Code::not_found, std::string("unknown option ") + name};
-        if (row->type == core::OptionType::text) return {Code::invalid, std::string(name) + " is a text option; ask with mempool_config_get_text"};
+        if (row->type == core::OptionType::text)
+            return {Code::invalid, std::string(name) + " is a text option; ask with mempool_config_get_text"};
         *value = config->options[row->id];
         return {};
     });
@@ -301,7 +198,8 @@ mempool_status mempool_config_get_text(const mempool_config *config, const char 
         if (value == nullptr) return null("value");
         const core::OptionRow *row = core::find_option(name);
         if (row == nullptr) return {Code::not_found, std::string("unknown option ") + name};
-        if (row->type != core::OptionType::text) return {Code::invalid, std::string(name) + " is no text option; ask with mempool_config_get_int"};
+        if (row->type != core::OptionType::text)
+            return {Code::invalid, std::string(name) + " is no text option; ask with mempool_config_get_int"};
         *value = config->options.text(row->id).c_str();
         return {};
     });
@@ -321,7 +219,8 @@ std::size_t mempool_option_count(void) {
 mempool_status mempool_option_at(std::size_t index, mempool_option_view *option) {
     return guard([&]() -> Status {
         if (index >= core::option_count)
-            return {Code::not_found, "there are " + std::to_string(core::option_count) + " options, none at index " + std::to_string(index)};
+            return {Code::not_found, "there are " + std::to_string(core::option_count) + " options, none at index " +
+                                         std::to_string(index)};
         const core::OptionRow &row = core::option_table()[index];
         mempool_option_view view{};
         view.type = static_cast<std::int32_t>(row.type);
@@ -343,7 +242,9 @@ mempool_status mempool_open(const mempool_config *config, mempool_handle **pool)
     return guard([&]() -> Status {
         if (pool == nullptr) return null("pool");
         auto handle = std::make_unique<mempool_handle>();
-        if (Status status = core::Pool::open(config == nullptr ? core::Options() : config->options, handle->pool); !status.ok()) return status;
+        if (Status status = core::Pool::open(config == nullptr ? core::Options() : config->options, handle->pool);
+            !status.ok())
+            return status;
         *pool = handle.release();
         return {};
     });
@@ -388,8 +289,8 @@ void mempool_release(mempool_handle *pool) {
 
 // ---- submitting and outcomes ----
 
-mempool_status mempool_submit(mempool_handle *pool, const void *data, std::size_t size, const mempool_submit_options *options,
-                              std::uint64_t *id) {
+mempool_status mempool_submit(mempool_handle *pool, const void *data, std::size_t size,
+                              const mempool_submit_options *options, std::uint64_t *id) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (data == nullptr && size > 0) return null("data");
         if (options != nullptr) {
@@ -406,7 +307,8 @@ mempool_status mempool_submit(mempool_handle *pool, const void *data, std::size_
     });
 }
 
-mempool_status mempool_tx_wait(mempool_handle *pool, std::uint64_t id, std::int64_t timeout_ms, mempool_outcome *outcome) {
+mempool_status mempool_tx_wait(mempool_handle *pool, std::uint64_t id, std::int64_t timeout_ms,
+                               mempool_outcome *outcome) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (outcome == nullptr) return null("outcome");
         core::Outcome known{};
@@ -434,7 +336,8 @@ mempool_status mempool_set_apply(mempool_handle *pool, mempool_apply_fn apply, v
         try {
             Status status = here.set_apply([apply, kept](core::Batch &batch) {
                 mempool_batch view{batch};
-                if (const std::int32_t failed = apply(kept->user, &view); failed != 0) batch.fail("apply failed with " + std::to_string(failed));
+                if (const std::int32_t failed = apply(kept->user, &view); failed != 0)
+                    batch.fail("apply failed with " + std::to_string(failed));
             });
             if (!status.ok()) kept->forget();
             return status;
@@ -459,7 +362,8 @@ mempool_status mempool_batch_at(const mempool_batch *batch, std::size_t index, m
         if (batch == nullptr) return null("batch");
         const auto transactions = batch->batch.transactions();
         if (index >= transactions.size())
-            return {Code::invalid, "index " + std::to_string(index) + " is past the batch's " + std::to_string(transactions.size()) + " transactions"};
+            return {Code::invalid, "index " + std::to_string(index) + " is past the batch's " +
+                                       std::to_string(transactions.size()) + " transactions"};
         mempool_tx_view view{};
         view.id = transactions[index].id;
         view.data = transactions[index].data.data();
@@ -473,7 +377,8 @@ mempool_status mempool_batch_reject(mempool_batch *batch, std::size_t index, con
         if (batch == nullptr) return null("batch");
         const std::size_t count = batch->batch.transactions().size();
         if (index >= count)
-            return {Code::invalid, "index " + std::to_string(index) + " is past the batch's " + std::to_string(count) + " transactions"};
+            return {Code::invalid, "index " + std::to_string(index) + " is past the batch's " + std::to_string(count) +
+                                       " transactions"};
         batch->batch.reject(index, reason == nullptr ? "rejected" : reason);
         return {};
     });
@@ -520,7 +425,9 @@ mempool_status mempool_event_rejected(const mempool_event *event, std::size_t in
         if (event == nullptr) return null("event");
         const auto *batch = event->batch();
         const std::size_t count = batch == nullptr ? 0 : batch->rejected.size();
-        if (index >= count) return {Code::invalid, "index " + std::to_string(index) + " is past the " + std::to_string(count) + " rejections listed"};
+        if (index >= count)
+            return {Code::invalid,
+                    "index " + std::to_string(index) + " is past the " + std::to_string(count) + " rejections listed"};
         mempool_rejected_view view{};
         view.id = batch->rejected[index].id;
         view.reason = batch->rejected[index].reason.c_str();
@@ -544,15 +451,16 @@ void mempool_event_free(mempool_event *event) {
     delete event;
 }
 
-mempool_status mempool_publish(mempool_handle *pool, const void *data, std::size_t size, const mempool_publish_options *options,
-                               std::size_t *listeners) {
+mempool_status mempool_publish(mempool_handle *pool, const void *data, std::size_t size,
+                               const mempool_publish_options *options, std::size_t *listeners) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (data == nullptr && size > 0) return null("data");
         mempool_publish_options taken;
         if (Status status = take(options, taken); !status.ok()) return status;
         if (Status status = check_topic(taken.topic); !status.ok()) return status;
         std::size_t heard_by = 0;
-        Status status = here.publish({size > 0 ? static_cast<const char *>(data) : "", size}, taken.binary != 0, heard_by);
+        Status status =
+            here.publish({size > 0 ? static_cast<const char *>(data) : "", size}, taken.binary != 0, heard_by);
         if (status.ok() && listeners != nullptr) *listeners = heard_by;
         return status;
     });
@@ -560,8 +468,9 @@ mempool_status mempool_publish(mempool_handle *pool, const void *data, std::size
 
 // ---- listening ----
 
-mempool_status mempool_on_event(mempool_handle *pool, const mempool_subscribe_options *options, mempool_event_fn callback, void *user,
-                                mempool_destroy_fn destroy, std::uint64_t *registration) {
+mempool_status mempool_on_event(mempool_handle *pool, const mempool_subscribe_options *options,
+                                mempool_event_fn callback, void *user, mempool_destroy_fn destroy,
+                                std::uint64_t *registration) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (callback == nullptr) return null("callback");
         if (registration == nullptr) return null("registration");
@@ -594,7 +503,8 @@ mempool_status mempool_off_event(mempool_handle *pool, std::uint64_t registratio
     return with_pool(pool, [&](core::Pool &here) { return here.off_event(registration); });
 }
 
-mempool_status mempool_subscribe(mempool_handle *pool, const mempool_subscribe_options *options, mempool_receiver **receiver) {
+mempool_status mempool_subscribe(mempool_handle *pool, const mempool_subscribe_options *options,
+                                 mempool_receiver **receiver) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (receiver == nullptr) return null("receiver");
         if (Status status = take_subscribe(options); !status.ok()) return status;
@@ -611,7 +521,8 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
         if (receiver->pool->forked())
             return {Code::forked, "the receiver belongs to the parent process; open a pool of your own in the child"};
         if (timeout_ms != 0 && receiver->pool->on_batch_thread())
-            return {Code::reentrant, "apply can't wait for events: it is what makes them; use timeout 0, or another thread"};
+            return {Code::reentrant,
+                    "apply can't wait for events: it is what makes them; use timeout 0, or another thread"};
         auto room = std::make_unique<mempool_event>();  // before the event is taken: without memory nothing is lost
         core::Heard heard = receiver->receiver->next(core::deadline_after(timeout_ms));
         switch (heard.kind) {
@@ -628,7 +539,8 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
         *room = make_event(std::move(heard), receiver->pool->epoch());
         *event = room.release();
         if (!lagged) return {};
-        return {Code::lagged, "the receiver fell behind and missed " + std::to_string(missed) + " events; raise ring_capacity, or read faster"};
+        return {Code::lagged, "the receiver fell behind and missed " + std::to_string(missed) +
+                                  " events; raise ring_capacity, or read faster"};
     });
 }
 

@@ -20,7 +20,8 @@ using enum OptionType;
 constexpr std::array<OptionRow, option_count> table{{
     {Option::listen_host, text, "listen_host", "address", 0, 255, 0, "127.0.0.1", "0.1",
      "IPv4 or IPv6 address to listen on; empty: no network, in process only"},
-    {Option::listen_port, integer, "listen_port", "port", 0, 65535, 3000, "3000", "0.1", "port to listen on; 0: any free one"},
+    {Option::listen_port, integer, "listen_port", "port", 0, 65535, 3000, "3000", "0.1",
+     "port to listen on; 0: any free one"},
     {Option::max_connections, integer, "max_connections", "connections", 1, 10'000'000, 100'000, "100000", "0.1",
      "connections held at once; one more is answered 503"},
     {Option::ring_capacity, integer, "ring_capacity", "events", 1, 1 << 20, 1024, "1024", "0.1",
@@ -31,10 +32,12 @@ constexpr std::array<OptionRow, option_count> table{{
      "transactions that wait for their batch, exactly"},
     {Option::queue_bytes, integer, "queue_bytes", "bytes", 64 * KiB, 16 * GiB, 64 * MiB, "67108864", "0.1",
      "bytes of transactions that wait for their batch"},
-    {Option::tx_max_bytes, integer, "tx_max_bytes", "bytes", 1, 16 * MiB, 64 * KiB, "65536", "0.1", "the largest transaction"},
+    {Option::tx_max_bytes, integer, "tx_max_bytes", "bytes", 1, 16 * MiB, 64 * KiB, "65536", "0.1",
+     "the largest transaction"},
     {Option::message_max_bytes, integer, "message_max_bytes", "bytes", 125, 16 * MiB, 64 * KiB, "65536", "0.1",
      "the largest inbound WebSocket message and the largest published event"},
-    {Option::batch_max, integer, "batch_max", "transactions", 1, 1 << 20, 1024, "1024", "0.1", "transactions in one batch at most"},
+    {Option::batch_max, integer, "batch_max", "transactions", 1, 1 << 20, 1024, "1024", "0.1",
+     "transactions in one batch at most"},
     {Option::batch_interval_ms, integer, "batch_interval_ms", "ms", 0, 60'000, 10, "10", "0.1",
      "how long a batch gathers after its first transaction; 0: not at all"},
     {Option::header_timeout_ms, integer, "header_timeout_ms", "ms", 1, 600'000, 10'000, "10000", "0.1",
@@ -72,8 +75,8 @@ Status unknown(std::string_view name) {
 
 Status out_of_range(const OptionRow &row, const std::string &given) {
     const std::string unit = row.unit[0] == '\0' ? "" : std::string(" ") + row.unit;
-    return {Code::invalid, std::string(row.name) + " " + given + " is out of range; allowed: " + std::to_string(row.minimum) + " to " +
-                               std::to_string(row.maximum) + unit};
+    return {Code::invalid, std::string(row.name) + " " + given + " is out of range; allowed: " +
+                               std::to_string(row.minimum) + " to " + std::to_string(row.maximum) + unit};
 }
 
 bool is_ip_address(const std::string &host) {
@@ -103,7 +106,8 @@ Options::Options() {
 Status Options::set_integer(std::string_view name, std::int64_t value) {
     const OptionRow *row = find_option(name);
     if (row == nullptr) return unknown(name);
-    if (row->type == OptionType::text) return {Code::invalid, std::string(row->name) + " is a text option, " + std::to_string(value) + " is a number"};
+    if (row->type == OptionType::text)
+        return {Code::invalid, std::string(row->name) + " is a text option, " + std::to_string(value) + " is a number"};
     if (value < row->minimum || value > row->maximum) return out_of_range(*row, std::to_string(value));
     integers_[static_cast<std::size_t>(row->id)] = value;
     return {};
@@ -114,12 +118,13 @@ Status Options::set_text(std::string_view name, std::string_view value) {
     if (row == nullptr) return unknown(name);
     if (row->type == OptionType::text) {
         if (static_cast<std::int64_t>(value.size()) > row->maximum)
-            return {Code::invalid, std::string(row->name) + " has " + std::to_string(value.size()) + " bytes; allowed: up to " +
-                                       std::to_string(row->maximum)};
+            return {Code::invalid, std::string(row->name) + " has " + std::to_string(value.size()) +
+                                       " bytes; allowed: up to " + std::to_string(row->maximum)};
         std::string copy(value);
         if (row->id == Option::listen_host && !copy.empty() && !is_ip_address(copy))
             return {Code::invalid, "listen_host " + quoted(value) +
-                                       " is not an IPv4 or IPv6 address; give one such as 127.0.0.1, 0.0.0.0 or ::1, or leave it empty for no network"};
+                                       " is not an IPv4 or IPv6 address; give one such as 127.0.0.1, 0.0.0.0 or ::1, "
+                                       "or leave it empty for no network"};
         texts_[static_cast<std::size_t>(row->id)] = std::move(copy);
         return {};
     }
@@ -132,8 +137,9 @@ Status Options::set_text(std::string_view name, std::string_view value) {
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (error == std::errc::result_out_of_range) return out_of_range(*row, quoted(value));
     if (error != std::errc() || end != value.data() + value.size())
-        return {Code::invalid, std::string(row->name) + " " + (value.empty() ? "(empty)" : quoted(value)) + " is not a whole number; allowed: " +
-                                   std::to_string(row->minimum) + " to " + std::to_string(row->maximum)};
+        return {Code::invalid, std::string(row->name) + " " + (value.empty() ? "(empty)" : quoted(value)) +
+                                   " is not a whole number; allowed: " + std::to_string(row->minimum) + " to " +
+                                   std::to_string(row->maximum)};
     return set_integer(name, number);
 }
 
@@ -147,7 +153,8 @@ Status Options::load_environment(const char *const *environment) {
         std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
         if (find_option(name) == nullptr) continue;
         if (const Status status = set_text(name, entry.substr(equals + 1)); !status.ok())
-            return {status.code(), "environment variable " + std::string(entry.substr(0, equals)) + ": " + status.detail()};
+            return {status.code(),
+                    "environment variable " + std::string(entry.substr(0, equals)) + ": " + status.detail()};
     }
     return {};
 }

@@ -40,12 +40,12 @@ static_assert(rows.size() == static_cast<std::size_t>(Code::internal) + 1);
 
 const char *code_name(std::int32_t code) noexcept {
     return code >= 0 && static_cast<std::size_t>(code) < rows.size() ? rows[static_cast<std::size_t>(code)].name
-                                                                      : "MEMPOOL_UNKNOWN";
+                                                                     : "MEMPOOL_UNKNOWN";
 }
 
 const char *code_text(std::int32_t code) noexcept {
     return code >= 0 && static_cast<std::size_t>(code) < rows.size() ? rows[static_cast<std::size_t>(code)].text
-                                                                      : "a number that is no status";
+                                                                     : "a number that is no status";
 }
 
 }  // namespace mempool

@@ -34,9 +34,10 @@ void Batcher::tick(std::vector<Transaction> &transactions) {
     auto event = std::make_shared<const Event>(Event{wall_time_us(), std::move(done)});
     const std::uint64_t first = transactions.front().id;
     const std::uint64_t last = transactions.back().id;
-    source_.publish(std::move(event), [this, first, last, number = number_, rejections = std::move(rejections)]() mutable {
-        outcomes_.settle(first, last, number, std::move(rejections));
-    });
+    source_.publish(std::move(event),
+                    [this, first, last, number = number_, rejections = std::move(rejections)]() mutable {
+                        outcomes_.settle(first, last, number, std::move(rejections));
+                    });
 }
 
 void Batcher::apply(Batch &batch) {

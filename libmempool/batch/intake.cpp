@@ -6,10 +6,12 @@
 namespace mempool {
 
 Status Intake::check_size(std::size_t size) const {
-    if (size == 0) return {Code::invalid, "the transaction is empty; give 1 to " + std::to_string(tx_max_bytes_) + " bytes (tx_max_bytes)"};
+    if (size == 0)
+        return {Code::invalid,
+                "the transaction is empty; give 1 to " + std::to_string(tx_max_bytes_) + " bytes (tx_max_bytes)"};
     if (size > tx_max_bytes_)
-        return {Code::too_large, "the transaction has " + std::to_string(size) + " bytes; allowed: up to " + std::to_string(tx_max_bytes_) +
-                                     " (tx_max_bytes)"};
+        return {Code::too_large, "the transaction has " + std::to_string(size) + " bytes; allowed: up to " +
+                                     std::to_string(tx_max_bytes_) + " (tx_max_bytes)"};
     return {};
 }
 
@@ -20,9 +22,11 @@ Status Intake::submit(std::string data, std::uint64_t &id) {
         case Queue::Push::accepted:
             return {};
         case Queue::Push::full:
-            return {Code::full, "the queue holds " + std::to_string(queue_capacity_) + " transactions (queue_capacity); wait, or raise it"};
+            return {Code::full, "the queue holds " + std::to_string(queue_capacity_) +
+                                    " transactions (queue_capacity); wait, or raise it"};
         case Queue::Push::full_bytes:
-            return {Code::full, "the queue holds close to " + std::to_string(queue_bytes_) + " bytes (queue_bytes); wait, or raise it"};
+            return {Code::full, "the queue holds close to " + std::to_string(queue_bytes_) +
+                                    " bytes (queue_bytes); wait, or raise it"};
         case Queue::Push::closed:
             break;
     }

@@ -36,7 +36,8 @@ private:
     const std::size_t tx_max_bytes_;
     const std::size_t queue_capacity_;
     const std::size_t queue_bytes_;
-    std::atomic<bool> open_{false};  // release in open(), acquire in submit(): the pool's threads stand before the first transaction
+    std::atomic<bool> open_{
+        false};  // release in open(), acquire in submit(): the pool's threads stand before the first transaction
 };
 
 }  // namespace mempool

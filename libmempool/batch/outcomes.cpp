@@ -46,7 +46,8 @@ Outcome Outcomes::look_locked(std::uint64_t id, std::uint64_t given) const {
     assert(range != ranges_.end());
     assert(range->first <= id);
     const auto rejection = std::ranges::lower_bound(range->rejected, id, {}, &Rejection::id);
-    if (rejection != range->rejected.end() && rejection->id == id) return {Outcome::Kind::rejected, range->batch, rejection->reason};
+    if (rejection != range->rejected.end() && rejection->id == id)
+        return {Outcome::Kind::rejected, range->batch, rejection->reason};
     return {Outcome::Kind::applied, range->batch, {}};
 }
 

@@ -59,9 +59,9 @@ private:
     std::deque<Transaction> waiting_;
     std::size_t bytes_ = 0;
     std::uint64_t last_id_ = 0;
-    Instant first_came_{};         // when the front of the queue, or one before it, came
-    std::size_t wake_at_ = 0;      // the length at which the sleeping consumer wants to be woken; 0: it is awake
-    bool refused_bytes_ = false;   // full by bytes: gathering longer would only refuse more
+    Instant first_came_{};        // when the front of the queue, or one before it, came
+    std::size_t wake_at_ = 0;     // the length at which the sleeping consumer wants to be woken; 0: it is awake
+    bool refused_bytes_ = false;  // full by bytes: gathering longer would only refuse more
     bool closed_ = false;
 };
 

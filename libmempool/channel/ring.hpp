@@ -50,9 +50,10 @@ public:
     enum class Outcome { events, lagged, closed, empty };
     struct Read {
         Outcome outcome;
-        std::size_t count = 0;     // events: how many were read; their offsets end at the cursor
-        std::uint64_t missed = 0;  // lagged: how many were overwritten unheard; the cursor is at the oldest retained now
-        Offset head;               // the oldest retained event, at that moment; the tail where there is none
+        std::size_t count = 0;  // events: how many were read; their offsets end at the cursor
+        std::uint64_t missed =
+            0;        // lagged: how many were overwritten unheard; the cursor is at the oldest retained now
+        Offset head;  // the oldest retained event, at that moment; the tail where there is none
     };
 
     /// capacity: events, exactly; bytes: of payloads. At least 1 each; the option table has checked the ranges. epoch: a-z0-9.

@@ -70,7 +70,9 @@ private:
         std::vector<std::uint32_t> ends;  // ends[i]: where the event at first + i ends in bytes
 
         Offset last() const { return first + (ends.size() - 1); }
-        std::size_t begin_of(Offset offset) const { return offset == first ? 0 : ends[static_cast<std::size_t>(offset - first) - 1]; }
+        std::size_t begin_of(Offset offset) const {
+            return offset == first ? 0 : ends[static_cast<std::size_t>(offset - first) - 1];
+        }
     };
     std::deque<Segment>::const_iterator segment_of(Offset offset) const;
 

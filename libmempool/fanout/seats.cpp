@@ -73,7 +73,8 @@ void Seats::save_rest(SeatId seat, const Lane &lane) {
     sent_[seat] = 0;
 }
 
-void Seats::begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code, std::string_view reason, Instant deadline) {
+void Seats::begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code, std::string_view reason,
+                        Instant deadline) {
     assert(!is(seat, closing));
     save_rest(seat, lane);
     Extra &here = extra_of(seat);

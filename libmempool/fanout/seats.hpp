@@ -43,9 +43,9 @@ public:
 
     /// What a seat has only for a while.
     struct Extra {
-        std::string out;                          // private bytes, whole frames: they go out between two events
-        std::size_t out_sent = 0;                 // of them
-        std::optional<std::string> ping;          // payload of the newest ping not yet answered (RFC 6455 5.5.3)
+        std::string out;                               // private bytes, whole frames: they go out between two events
+        std::size_t out_sent = 0;                      // of them
+        std::optional<std::string> ping;               // payload of the newest ping not yet answered (RFC 6455 5.5.3)
         std::optional<websocket::FrameReader> reader;  // while an inbound message is partial
         Instant deadline = never;
     };
@@ -81,7 +81,8 @@ public:
     /// Moves what is left of a half-sent event into the private bytes, so that the lane may drop it.
     void save_rest(SeatId seat, const Lane &lane);
     /// LIVE -> CLOSING: the rest of a half-sent event, the pong owed, then our close frame; after that nothing.
-    void begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code, std::string_view reason, Instant deadline);
+    void begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code, std::string_view reason,
+                     Instant deadline);
 
     /// Seats with a deadline, for the shard's timer: calls `each(seat, deadline)`; `each` may release that seat.
     template <class Each>

@@ -269,7 +269,7 @@ bool Shard::take_input(SeatId seat, std::span<char> input) {
                     if (!closing) seats_.extra_of(seat).ping.emplace(inbound.payload);
                     break;
                 case Kind::pong:
-                case Kind::text:    // a text client has nothing to say
+                case Kind::text:  // a text client has nothing to say
                 case Kind::binary:
                     break;
                 case Kind::close:

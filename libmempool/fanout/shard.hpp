@@ -105,8 +105,8 @@ private:
     std::string wire_;            // the frame being rendered
     std::vector<SeatId> unread_;  // seats whose socket had more than one turn reads
     SeatId sweep_at_ = 0;
-    bool news_ = false;           // the ring may have more than the lane
-    bool behind_ = false;         // a seat before sweep_at_ may be behind the lane
+    bool news_ = false;    // the ring may have more than the lane
+    bool behind_ = false;  // a seat before sweep_at_ may be behind the lane
     bool sweeping_ = false;
     bool scheduled_ = false;
     bool draining_ = false;

@@ -19,7 +19,8 @@ constexpr std::string_view text_protocol = "mempool.v1.text";
 bool has_token(const Request &request, Field field, std::string_view token) {
     // A list, compared whole: "notupgrade" is no upgrade. The field may come several times (RFC 9110 5.3).
     const auto [first, last] = request.equal_range(field);
-    return std::any_of(first, last, [&](const auto &each) { return beast::http::token_list{each.value()}.exists(token); });
+    return std::any_of(first, last,
+                       [&](const auto &each) { return beast::http::token_list{each.value()}.exists(token); });
 }
 
 bool is_key(std::string_view key) {
@@ -79,9 +80,11 @@ std::variant<std::string, Reply> shake_hands(const Request &request) {
         return reply;
     }
     if (!asks_upgrade(request))
-        return upgrade_required("this is the event stream: open it as a WebSocket, for instance with `websocat ws://HOST/ws/mempool`");
+        return upgrade_required(
+            "this is the event stream: open it as a WebSocket, for instance with `websocat ws://HOST/ws/mempool`");
     if (request.version() < 11) return bad_handshake("a WebSocket needs HTTP/1.1");
-    if (!has_token(request, Field::connection, "upgrade")) return bad_handshake("the Connection header lacks the token `Upgrade`");
+    if (!has_token(request, Field::connection, "upgrade"))
+        return bad_handshake("the Connection header lacks the token `Upgrade`");
     if (request.count(Field::sec_websocket_version) != 1 || request[Field::sec_websocket_version] != "13")
         return upgrade_required("Sec-WebSocket-Version must be 13, once");
     if (request.count(Field::sec_websocket_key) != 1 || !is_key(request[Field::sec_websocket_key]))

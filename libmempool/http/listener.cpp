@@ -54,9 +54,11 @@ Status refused(const std::string &host, std::uint16_t port, int error) {
         case EACCES:
             return {Code::system, where + " is not allowed to this user on " + host + "; choose one above 1023"};
         case EADDRNOTAVAIL:
-            return {Code::system, "listen_host " + host + " is no address of this machine; give one that is, or 127.0.0.1"};
+            return {Code::system,
+                    "listen_host " + host + " is no address of this machine; give one that is, or 127.0.0.1"};
         default:
-            return {Code::system, "cannot listen on " + host + " port " + std::to_string(port) + ": " + std::generic_category().message(error)};
+            return {Code::system, "cannot listen on " + host + " port " + std::to_string(port) + ": " +
+                                      std::generic_category().message(error)};
     }
 }
 
@@ -68,7 +70,8 @@ ListenSocket::~ListenSocket() {
 
 Status ListenSocket::listen_on(const std::string &host, std::uint16_t port) {
     Address address;
-    if (!parse_address(host, port, address)) return {Code::invalid, "listen_host " + host + " is not an IPv4 or IPv6 address"};
+    if (!parse_address(host, port, address))
+        return {Code::invalid, "listen_host " + host + " is not an IPv4 or IPv6 address"};
     const int family = address.storage.ss_family;
     fd_ = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd_ < 0) return refused(host, port, errno);
@@ -76,7 +79,8 @@ Status ListenSocket::listen_on(const std::string &host, std::uint16_t port) {
     // A port in TIME_WAIT can be had again; one that somebody listens on still can't.
     setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6) setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (bind(fd_, reinterpret_cast<const sockaddr *>(&address.storage), address.size) != 0 || listen(fd_, SOMAXCONN) != 0) {
+    if (bind(fd_, reinterpret_cast<const sockaddr *>(&address.storage), address.size) != 0 ||
+        listen(fd_, SOMAXCONN) != 0) {
         const int error = errno;
         close(take());
         return refused(host, port, error);
@@ -89,7 +93,8 @@ Status ListenSocket::listen_on(const std::string &host, std::uint16_t port) {
     return {};
 }
 
-Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, std::size_t max_connections)
+Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits,
+                   std::size_t max_connections)
     : shard_(shard),
       services_(services),
       limits_(limits),
@@ -103,9 +108,10 @@ Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session
 Listener::~Listener() = default;
 
 void Listener::await() {
-    listening_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code &error) {
-        if (!error) accept();
-    });
+    listening_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                          [this](const boost::system::error_code &error) {
+                              if (!error) accept();
+                          });
 }
 
 void Listener::accept() {
@@ -150,7 +156,8 @@ void Listener::admit(int socket) {
     const auto session = std::make_shared<Session>(std::move(taken), *this);
     sessions_.emplace(session.get(), session);
     if (connections < max_connections_) return session->start();
-    Reply reply = error_reply(503, "connections", "the server holds as many connections as it may (max_connections); try again later");
+    Reply reply = error_reply(503, "connections",
+                              "the server holds as many connections as it may (max_connections); try again later");
     reply.headers = "Retry-After: 1\r\n";
     session->refuse(reply);
 }

@@ -16,14 +16,16 @@ namespace {
 std::string date_line() {
     // RFC 9110 5.6.7, never localised
     static constexpr std::array days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const std::time_t now = std::time(nullptr);
     std::tm utc{};
     gmtime_r(&now, &utc);
     std::array<char, 64> line;
-    const int size =
-        std::snprintf(line.data(), line.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[static_cast<std::size_t>(utc.tm_wday)],
-                      utc.tm_mday, months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+    const int size = std::snprintf(line.data(), line.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+                                   days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
+                                   months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
+                                   utc.tm_min, utc.tm_sec);
     return {line.data(), static_cast<std::size_t>(size)};
 }
 
@@ -37,12 +39,16 @@ Reply error_reply(unsigned status, std::string_view error, std::string_view deta
 }
 
 std::string wire_bytes(const Reply &reply, bool head, bool keep_alive) {
-    const std::string_view reason = boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(reply.status));
+    const std::string_view reason =
+        boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(reply.status));
     std::string wire;
     wire.reserve(256 + reply.headers.size() + reply.body.size());
     wire.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ").append(reason).append("\r\n");
     wire.append(date_line());
-    wire.append("Content-Type: ").append(reply.content_type).append("\r\nContent-Length: ").append(std::to_string(reply.body.size()));
+    wire.append("Content-Type: ")
+        .append(reply.content_type)
+        .append("\r\nContent-Length: ")
+        .append(std::to_string(reply.body.size()));
     wire.append("\r\n").append(reply.headers);
     wire.append(keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
     if (!head) wire.append(reply.body);

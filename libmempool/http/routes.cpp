@@ -64,7 +64,8 @@ std::optional<std::uint64_t> parse_id(std::string_view text) {
 Reply get_tx(const Request &request, std::string_view id_text, const Services &services) {
     if (request.method() != verb::get && request.method() != verb::head) return not_allowed("GET, HEAD");
     const std::optional<std::uint64_t> id = parse_id(id_text);
-    const Outcome outcome = id ? services.outcomes.look(*id, services.intake.last_id()) : Outcome{Outcome::Kind::unknown, 0, {}};
+    const Outcome outcome =
+        id ? services.outcomes.look(*id, services.intake.last_id()) : Outcome{Outcome::Kind::unknown, 0, {}};
     const std::string begin = "{\"id\":\"" + std::string(id ? id_text : "") + "\",\"status\":";
     const std::string end = ",\"batch\":\"" + std::to_string(outcome.batch) + "\"}";
     Reply reply;
@@ -91,7 +92,8 @@ Reply get_page() {
     reply.content_type = "text/html; charset=utf-8";
     reply.headers =
         "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
-        "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+        "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src "
+        "data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n";
     reply.body = page();
     return reply;
@@ -122,7 +124,8 @@ std::variant<Reply, Upgrade> answer(Request &request, const Services &services) 
         if (!reads) return not_allowed("GET, HEAD");
         return get_page();
     }
-    return error_reply(404, "not_found", "there is nothing here; the stream is /ws/mempool, a transaction goes to POST /tx");
+    return error_reply(404, "not_found",
+                       "there is nothing here; the stream is /ws/mempool, a transaction goes to POST /tx");
 }
 
 }  // namespace mempool::http

@@ -24,7 +24,8 @@ constexpr std::size_t buffer_max_bytes = header_max_bytes + 2 * read_bytes;
 
 }  // namespace
 
-Session::Session(Socket socket, Listener &listener) : socket_(std::move(socket)), listener_(listener), buffer_(buffer_max_bytes) {}
+Session::Session(Socket socket, Listener &listener)
+    : socket_(std::move(socket)), listener_(listener), buffer_(buffer_max_bytes) {}
 
 void Session::start() {
     new_request();
@@ -95,7 +96,9 @@ bool Session::begin_body() {
     }
     parser_->eager(true);
     await(Stage::body, listener_.limits().body_timeout);
-    if (parser_->is_done() || request.version() < 11 || !beast::iequals(request[beast::http::field::expect], "100-continue")) return true;
+    if (parser_->is_done() || request.version() < 11 ||
+        !beast::iequals(request[beast::http::field::expect], "100-continue"))
+        return true;
     send_continue();
     return false;
 }
@@ -114,9 +117,9 @@ void Session::on_parse_error(const boost::system::error_code &error) {
     if (error == Error::header_limit || error == Error::buffer_overflow)
         return answer_with(error_reply(431, "headers_too_large", "the request's header is longer than 16 KiB"));
     if (error == Error::body_limit)
-        return answer_with(error_reply(413, "too_large",
-                                       "the body is larger than " + std::to_string(listener_.limits().body_max_bytes) +
-                                           " bytes (tx_max_bytes)"));
+        return answer_with(error_reply(
+            413, "too_large",
+            "the body is larger than " + std::to_string(listener_.limits().body_max_bytes) + " bytes (tx_max_bytes)"));
     if (error == Error::bad_version) return answer_with(error_reply(505, "version", "this server speaks HTTP/1.1"));
     answer_with(error_reply(400, "bad_request", "the request cannot be read: " + error.message()));
 }
@@ -153,9 +156,9 @@ void Session::answer_with(const Reply &reply) {
     keep_alive_ = keep_alive_ && !reply.close;
     out_ = wire_bytes(reply, head_, keep_alive_);
     await(Stage::answering, listener_.limits().body_timeout);
-    asio::async_write(socket_, asio::buffer(out_), [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
-        self->on_written(error);
-    });
+    asio::async_write(
+        socket_, asio::buffer(out_),
+        [self = shared_from_this()](const boost::system::error_code &error, std::size_t) { self->on_written(error); });
 }
 
 void Session::on_written(const boost::system::error_code &error) {
@@ -187,8 +190,9 @@ void Session::expire() {
             keep_alive_ = false;
             boost::system::error_code ignored;
             socket_.cancel(ignored);
-            return answer_with(error_reply(408, "timeout", stage_ == Stage::header ? "the request's header did not come in time"
-                                                                                   : "the request's body did not come in time"));
+            return answer_with(error_reply(408, "timeout",
+                                           stage_ == Stage::header ? "the request's header did not come in time"
+                                                                   : "the request's body did not come in time"));
         }
         case Stage::idle:
         case Stage::answering:

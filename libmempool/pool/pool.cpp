@@ -29,8 +29,9 @@ milliseconds ms(const Options &options, Option option) {
 
 Status Pool::open(const Options &options, std::shared_ptr<Pool> &pool) {
     if (options[Option::tx_max_bytes] > options[Option::queue_bytes])
-        return {Code::invalid, "tx_max_bytes " + std::to_string(options[Option::tx_max_bytes]) + " is more than queue_bytes " +
-                                   std::to_string(options[Option::queue_bytes]) + ": such a transaction could never be queued; raise queue_bytes"};
+        return {Code::invalid, "tx_max_bytes " + std::to_string(options[Option::tx_max_bytes]) +
+                                   " is more than queue_bytes " + std::to_string(options[Option::queue_bytes]) +
+                                   ": such a transaction could never be queued; raise queue_bytes"};
     watch_forks();
     pool = std::shared_ptr<Pool>(new Pool(options));
     return {};
@@ -42,8 +43,10 @@ Pool::Pool(const Options &options)
       topic_(options.size(Option::ring_capacity), options.size(Option::ring_bytes), random_epoch()),
       queue_(options.size(Option::queue_capacity), options.size(Option::queue_bytes)),
       outcomes_(options.size(Option::outcomes_capacity)),
-      intake_(queue_, options.size(Option::tx_max_bytes), options.size(Option::queue_capacity), options.size(Option::queue_bytes)),
-      batcher_(queue_, topic_.source, outcomes_, {options.size(Option::batch_max), ms(options, Option::batch_interval_ms)}) {}
+      intake_(queue_, options.size(Option::tx_max_bytes), options.size(Option::queue_capacity),
+              options.size(Option::queue_bytes)),
+      batcher_(queue_, topic_.source, outcomes_,
+               {options.size(Option::batch_max), ms(options, Option::batch_interval_ms)}) {}
 
 Pool::~Pool() {
     assert(threads_.empty());
@@ -61,7 +64,8 @@ Status Pool::set_apply(Apply apply) {
 Status Pool::start() {
     {
         const std::lock_guard lock(mutex_);
-        if (state_ != State::open || starting_) return {Code::state, "the pool was started before; to start again, open a new one"};
+        if (state_ != State::open || starting_)
+            return {Code::state, "the pool was started before; to start again, open a new one"};
         starting_ = true;
         gate_ = Gate::waiting;
     }
@@ -96,7 +100,8 @@ Status Pool::start() {
 Status Pool::make_network() {
     if (options_.text(Option::listen_host).empty()) return {};
     http::ListenSocket socket;
-    if (Status status = socket.listen_on(options_.text(Option::listen_host), static_cast<std::uint16_t>(options_[Option::listen_port]));
+    if (Status status = socket.listen_on(options_.text(Option::listen_host),
+                                         static_cast<std::uint16_t>(options_[Option::listen_port]));
         !status.ok())
         return status;
     const std::uint16_t port = socket.port();
@@ -105,10 +110,10 @@ Status Pool::make_network() {
                                    options_.size(Option::unsent_max_bytes)});
     const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0};
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
-                                       ms(options_, Option::keepalive_timeout_ms), ms(options_, Option::close_timeout_ms),
-                                       options_.size(Option::tx_max_bytes)};
-    listener_ =
-        std::make_unique<http::Listener>(*shard_, std::move(socket), services, limits, options_.size(Option::max_connections));
+                                       ms(options_, Option::keepalive_timeout_ms),
+                                       ms(options_, Option::close_timeout_ms), options_.size(Option::tx_max_bytes)};
+    listener_ = std::make_unique<http::Listener>(*shard_, std::move(socket), services, limits,
+                                                 options_.size(Option::max_connections));
     const std::lock_guard lock(mutex_);
     port_ = port;
     return {};
@@ -201,7 +206,9 @@ void Pool::begin_drain() {
 
 Status Pool::stop(std::int64_t timeout_ms) {
     if (batcher_.on_batch_thread() || callbacks_.on_callback_thread())
-        return {Code::reentrant, "stop was called from a callback of this pool, which it would have to wait for; call it from another thread"};
+        return {Code::reentrant,
+                "stop was called from a callback of this pool, which it would have to wait for; call it from another "
+                "thread"};
     if (timeout_ms < 0) timeout_ms = options_[Option::drain_timeout_ms];
     const Instant deadline = deadline_after(timeout_ms);
 
@@ -229,7 +236,9 @@ Status Pool::stop(std::int64_t timeout_ms) {
         if (shard_) shard_->cut();
         lock.lock();
         if (!changed_.wait_until(lock, Clock::now() + cut_grace, stopped))
-            return {Code::timeout, "apply or an event callback of the host has not returned; the pool drains on, call stop again to wait for it"};
+            return {Code::timeout,
+                    "apply or an event callback of the host has not returned; the pool drains on, call stop again to "
+                    "wait for it"};
     }
     std::vector<std::thread> threads;
     threads.swap(threads_);
@@ -283,8 +292,8 @@ Status Pool::submit(const void *data, std::size_t size, std::uint64_t &id) {
 Status Pool::publish(std::string_view data, bool binary, std::size_t &listeners) {
     const std::size_t most = options_.size(Option::message_max_bytes);
     if (data.size() > most)
-        return {Code::too_large, "the message has " + std::to_string(data.size()) + " bytes; allowed: up to " + std::to_string(most) +
-                                     " (message_max_bytes)"};
+        return {Code::too_large, "the message has " + std::to_string(data.size()) + " bytes; allowed: up to " +
+                                     std::to_string(most) + " (message_max_bytes)"};
     if (!binary && !utf8_valid(data)) return {Code::invalid, "the message is not UTF-8; publish it as binary"};
     if (state() == State::open) return {Code::state, "the pool is not started yet; call start first"};
     auto event = std::make_shared<const Event>(Event{wall_time_us(), Message{std::string(data), binary}});
@@ -306,7 +315,8 @@ Status Pool::tx_status(std::uint64_t id, Outcome &outcome) const {
 
 Status Pool::tx_wait(std::uint64_t id, std::int64_t timeout_ms, Outcome &outcome) const {
     if (timeout_ms != 0 && batcher_.on_batch_thread())
-        return {Code::reentrant, "apply can't wait for an outcome: it is what decides it; ask with tx_status, or from another thread"};
+        return {Code::reentrant,
+                "apply can't wait for an outcome: it is what decides it; ask with tx_status, or from another thread"};
     outcome = outcomes_.wait(id, intake_.last_id(), deadline_after(timeout_ms));
     if (outcome.kind != Outcome::Kind::pending) return found(outcome);
     if (outcomes_.closed()) return {Code::closed, "the pool ended without applying transaction " + std::to_string(id)};
@@ -316,8 +326,8 @@ Status Pool::tx_wait(std::uint64_t id, std::int64_t timeout_ms, Outcome &outcome
 Status Pool::found(Outcome &outcome) const {
     if (outcome.kind == Outcome::Kind::unknown) return {Code::not_found, "no transaction was ever given this id"};
     if (outcome.kind == Outcome::Kind::gone)
-        return {Code::gone, "the outcome is no longer kept: the last " + std::to_string(options_[Option::outcomes_capacity]) +
-                                " are (outcomes_capacity)"};
+        return {Code::gone, "the outcome is no longer kept: the last " +
+                                std::to_string(options_[Option::outcomes_capacity]) + " are (outcomes_capacity)"};
     return {};
 }
 

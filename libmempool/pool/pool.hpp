@@ -111,7 +111,7 @@ private:
     State state_ = State::open;
     Gate gate_ = Gate::waiting;
     bool starting_ = false;
-    bool joined_ = true;  // no thread of ours is left to be joined
+    bool joined_ = true;     // no thread of ours is left to be joined
     std::size_t alive_ = 0;  // threads that have not ended
     bool callback_thread_ = false;
     std::vector<std::thread> threads_;

@@ -53,14 +53,16 @@ TEST(Options, a_refusal_names_the_option_what_was_given_and_what_is_allowed) {
               "listen_port 3000x is not a whole number; allowed: 0 to 65535");
     EXPECT_EQ(refusal(Code::invalid, options.set_text("ring_capacity", "99999999999999999999")),
               "ring_capacity 99999999999999999999 is out of range; allowed: 1 to 1048576 events");
-    EXPECT_EQ(refusal(Code::invalid, options.set_text("dashboard", "perhaps")), "dashboard perhaps is neither on nor off");
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("dashboard", "perhaps")),
+              "dashboard perhaps is neither on nor off");
     EXPECT_EQ(refusal(Code::not_found, options.set_text("listen_prot", "1")),
               "unknown option listen_prot; see `mempool options` or docs/spec/options.md");
 }
 
 TEST(Options, a_host_must_be_an_ip_address_or_empty) {
     Options options;
-    for (const char *host : {"", "127.0.0.1", "0.0.0.0", "::1", "::"}) EXPECT_TRUE(options.set_text("listen_host", host).ok()) << host;
+    for (const char *host : {"", "127.0.0.1", "0.0.0.0", "::1", "::"})
+        EXPECT_TRUE(options.set_text("listen_host", host).ok()) << host;
     for (const char *host : {"localhost", "127.0.0.1:3000", "[::1]", " 127.0.0.1"})
         EXPECT_EQ(options.set_text("listen_host", host).code(), Code::invalid) << host;
 }
@@ -82,8 +84,9 @@ TEST(Options, a_switch_takes_the_words_for_on_and_off) {
 
 TEST(Options, the_environment_sets_what_it_names_and_nothing_else) {
     Options options;
-    const char *const environment[] = {"PATH=/bin", "MEMPOOL_LISTEN_PORT=4000", "MEMPOOL_SERVICE_HOST=10.0.0.1", "MEMPOOL_DASHBOARD=off",
-                                       "NOEQUALS", nullptr};
+    const char *const environment[] = {
+        "PATH=/bin", "MEMPOOL_LISTEN_PORT=4000", "MEMPOOL_SERVICE_HOST=10.0.0.1", "MEMPOOL_DASHBOARD=off", "NOEQUALS",
+        nullptr};
     EXPECT_TRUE(options.load_environment(environment).ok());
     EXPECT_EQ(options[Option::listen_port], 4000);
     EXPECT_EQ(options[Option::dashboard], 0);
@@ -92,6 +95,7 @@ TEST(Options, the_environment_sets_what_it_names_and_nothing_else) {
 TEST(Options, a_bad_environment_variable_is_named) {
     Options options;
     const char *const environment[] = {"MEMPOOL_BATCH_MAX=0", nullptr};
-    EXPECT_EQ(refusal(Code::invalid, options.load_environment(environment)),
-              "environment variable MEMPOOL_BATCH_MAX: batch_max 0 is out of range; allowed: 1 to 1048576 transactions");
+    EXPECT_EQ(
+        refusal(Code::invalid, options.load_environment(environment)),
+        "environment variable MEMPOOL_BATCH_MAX: batch_max 0 is out of range; allowed: 1 to 1048576 transactions");
 }

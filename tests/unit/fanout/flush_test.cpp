@@ -180,7 +180,9 @@ TEST(Flush, whatever_the_socket_takes_the_client_hears_whole_frames_and_exact_la
     for (unsigned seed = 0; seed < 300; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         std::mt19937 random(seed);
-        const auto up_to = [&random](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random); };
+        const auto up_to = [&random](std::size_t most) {
+            return std::uniform_int_distribution<std::size_t>(0, most)(random);
+        };
         Stage stage;
         std::uint64_t said = 0;
         for (int step = 0; step < 300; ++step) {
@@ -191,9 +193,11 @@ TEST(Flush, whatever_the_socket_takes_the_client_hears_whole_frames_and_exact_la
                     break;
                 case 2:
                     if (stage.lane.tail() - stage.lane.head() > 0)
-                        stage.lane.set_head(stage.lane.head() + up_to(static_cast<std::size_t>(stage.lane.tail() - stage.lane.head())));
+                        stage.lane.set_head(stage.lane.head() +
+                                            up_to(static_cast<std::size_t>(stage.lane.tail() - stage.lane.head())));
                     if (stage.lane.trimmable()) {
-                        if (stage.seats.place(stage.seat).next < stage.lane.first_kept()) stage.seats.save_rest(stage.seat, stage.lane);
+                        if (stage.seats.place(stage.seat).next < stage.lane.first_kept())
+                            stage.seats.save_rest(stage.seat, stage.lane);
                         stage.lane.trim();
                     }
                     break;
@@ -213,7 +217,8 @@ TEST(Flush, whatever_the_socket_takes_the_client_hears_whole_frames_and_exact_la
             std::size_t size = static_cast<unsigned char>(rest.at(1));
             std::size_t header = 2;
             if (size == 126) {
-                size = static_cast<std::size_t>(static_cast<unsigned char>(rest.at(2))) << 8 | static_cast<unsigned char>(rest.at(3));
+                size = static_cast<std::size_t>(static_cast<unsigned char>(rest.at(2))) << 8 |
+                       static_cast<unsigned char>(rest.at(3));
                 header = 4;
             }
             const std::string_view payload = rest.substr(header, size);

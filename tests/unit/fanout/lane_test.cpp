@@ -14,7 +14,8 @@ std::string gathered(const Lane &lane, LanePlace place) {
     std::array<iovec, 64> parts;
     std::string all;
     const std::size_t count = lane.gather(place, parts);
-    for (std::size_t index = 0; index < count; ++index) all.append(static_cast<const char *>(parts[index].iov_base), parts[index].iov_len);
+    for (std::size_t index = 0; index < count; ++index)
+        all.append(static_cast<const char *>(parts[index].iov_base), parts[index].iov_len);
     return all;
 }
 

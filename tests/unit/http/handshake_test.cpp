@@ -79,7 +79,8 @@ TEST(Handshake, each_flaw_gets_its_status) {
         {"a key of 15 bytes", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j", 400},
         {"a key that is not base64", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub2*jZQ==", 400},
         {"a key with stray last bits", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZR==", 400},
-        {"two keys", "Sec-WebSocket-Version", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version", 400},
+        {"two keys", "Sec-WebSocket-Version", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version",
+         400},
     };
     for (const auto &row : rows) EXPECT_EQ(status_of(with(row.from, row.to)), row.status) << row.name;
 }
@@ -93,7 +94,8 @@ TEST(Handshake, the_first_protocol_that_is_known_is_chosen_and_none_is_no_refusa
     const auto protocols = [](std::string_view offered) {
         return accepted(with("Host: h", "Host: h\r\nSec-WebSocket-Protocol: " + std::string(offered)));
     };
-    EXPECT_NE(protocols("other, mempool.v1.text").find("Sec-WebSocket-Protocol: mempool.v1.text\r\n"), std::string::npos);
+    EXPECT_NE(protocols("other, mempool.v1.text").find("Sec-WebSocket-Protocol: mempool.v1.text\r\n"),
+              std::string::npos);
     const std::string none = protocols("other");
     EXPECT_TRUE(none.starts_with("HTTP/1.1 101"));
     EXPECT_EQ(none.find("Sec-WebSocket-Protocol"), std::string::npos);

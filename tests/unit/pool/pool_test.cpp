@@ -74,7 +74,10 @@ TEST(Pool, a_callback_hears_all_and_is_let_go_at_the_end) {
     auto kept = std::make_shared<int>(0);
     const std::weak_ptr<int> watched = kept;
     std::uint64_t registration = 0;
-    ASSERT_TRUE(pool->on_event([&heard, kept = std::move(kept)](const Heard &each) { heard.push_back(event_text(*each.event)); }, registration).ok());
+    ASSERT_TRUE(pool->on_event([&heard, kept = std::move(kept)](
+                                   const Heard &each) { heard.push_back(event_text(*each.event)); },
+                               registration)
+                    .ok());
     ASSERT_TRUE(pool->start().ok());
     std::size_t listeners = 0;
     ASSERT_TRUE(pool->publish("news", false, listeners).ok());
@@ -115,7 +118,8 @@ TEST(Pool, apply_is_told_what_it_can_not_wait_for) {
                         codes.push_back(pool->tx_wait(batch.transactions()[0].id, -1, outcome).code());
                         codes.push_back(pool->tx_status(batch.transactions()[0].id, outcome).code());
                         batch.reject(0, "no");
-                    }).ok());
+                    })
+                    .ok());
     ASSERT_TRUE(pool->start().ok());
     Outcome outcome;
     ASSERT_TRUE(pool->tx_wait(submit(*pool, "x"), -1, outcome).ok());
@@ -131,7 +135,8 @@ TEST(Pool, a_host_that_does_not_return_gets_timeout_and_a_second_stop_waits_agai
     ASSERT_TRUE(pool->set_apply([&](Batch &) {
                         entered.set_value();
                         leave.get_future().wait();
-                    }).ok());
+                    })
+                    .ok());
     ASSERT_TRUE(pool->start().ok());
     const std::uint64_t id = submit(*pool, "x");
     entered.get_future().wait();
@@ -169,7 +174,8 @@ TEST(Pool, a_port_in_use_leaves_nothing_started_and_names_the_way_out) {
     const auto second = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", std::to_string(port).c_str()}});
     const Status status = second->start();
     EXPECT_EQ(status.code(), Code::address_in_use);
-    EXPECT_EQ(status.detail(), "listen_port " + std::to_string(port) + " is in use on 127.0.0.1; choose another, or 0 for a free one");
+    EXPECT_EQ(status.detail(),
+              "listen_port " + std::to_string(port) + " is in use on 127.0.0.1; choose another, or 0 for a free one");
     EXPECT_EQ(second->state(), Pool::State::open);
     ASSERT_TRUE(first->stop(-1).ok());
     ASSERT_TRUE(second->start().ok()) << "the port is free again, and so is the pool";
