@@ -9,6 +9,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "handles.hpp"
 
@@ -38,6 +39,13 @@ mempool_status guard(Call call) noexcept {
     } catch (const std::bad_alloc &) {
         last_detail.clear();
         return MEMPOOL_NO_MEMORY;
+    } catch (const std::system_error &error) {
+        try {
+            last_detail = error.what();
+        } catch (...) {
+            last_detail.clear();
+        }
+        return MEMPOOL_SYSTEM;
     } catch (const std::exception &error) {
         try {
             last_detail = std::string("please report this: ") + error.what();

@@ -164,7 +164,7 @@ typedef struct mempool mempool;
 
 enum { MEMPOOL_OPEN = 0, MEMPOOL_RUNNING = 1, MEMPOOL_DRAINING = 2, MEMPOOL_STOPPED = 3 };
 
-/* Makes a pool; copies the configuration (NULL: the defaults), starts and binds nothing. Out: one reference, yours. INVALID, NO_MEMORY. Since 0.1. */
+/* Makes a pool; copies the configuration (NULL: the defaults), starts and binds nothing. Out: one reference, yours. INVALID, NO_MEMORY, SYSTEM (no descriptor). Since 0.1. */
 MEMPOOL_API mempool_status mempool_open(const mempool_config *config, mempool **pool);
 
 /* Starts the threads and, where listen_host is not empty, listens: it returns once clients can connect. On any failure nothing stays
