@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""pool_process.py OPTIONS: one process with a pool. Reads commands from standard input, a JSON list a line, and answers each with a
+line of JSON; the first line is the URL. The end of standard input stops the pool. OPTIONS is a JSON object."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import resource
+import sys
+import threading
+from typing import Any
+
+import mempool
+
+
+def apply(batch: mempool.TxBatch) -> None:
+    for tx in batch:
+        if not tx.data.startswith(b"pay"):
+            tx.reject("unknown verb")
+
+
+class Host:
+    """Every method is a command."""
+
+    def __init__(self, pool: mempool.Pool) -> None:
+        self._pool = pool
+        self._heard: list[str] = []
+        self._producer: Any = None
+
+    def publish(self, text: str) -> int:
+        return self._pool.publish(text)
+
+    def publish_numbers(self, first: int, last: int) -> list[int]:
+        return [self._pool.publish(f"event {number}") for number in range(first, last + 1)]
+
+    def submit_by_a_thread(self, text: str) -> int:
+        """By a thread of its own, as a producer of the host would."""
+        ids: list[int] = []
+        thread = threading.Thread(target=lambda: ids.append(self._pool.submit(text).id))
+        thread.start()
+        thread.join()
+        return ids[0]
+
+    def iterate(self) -> None:
+        """A thread that iterates over the events from now on."""
+        events = self._pool.subscribe()
+        threading.Thread(target=lambda: self._heard.extend(map(str, events))).start()
+
+    def heard_by_python(self) -> list[str]:
+        return self._heard
+
+    def load_c(self, path: str) -> int:
+        """Loads C code and hands it the pool."""
+        producer = ctypes.CDLL(path)
+        producer.producer_join.argtypes = [ctypes.c_void_p]
+        producer.producer_submit.argtypes = [ctypes.c_char_p]
+        producer.producer_submit.restype = ctypes.c_uint64
+        producer.producer_heard.argtypes = [ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+        self._producer = producer
+        return int(producer.producer_join(self._pool.handle))
+
+    def submit_by_c(self, text: str) -> int:
+        return int(self._producer.producer_submit(text.encode()))
+
+    def heard_by_c(self) -> list[str]:
+        text = ctypes.create_string_buffer(256)
+        heard: list[str] = []
+        while self._producer.producer_heard(len(heard), text, len(text)):
+            heard.append(text.value.decode())
+        return heard
+
+
+def main() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with mempool.Pool(apply, listen_port=0, **json.loads(sys.argv[1])) as pool:
+        host = Host(pool)
+        print(json.dumps(pool.url), flush=True)
+        for line in sys.stdin:
+            what, *arguments = json.loads(line)
+            print(json.dumps(getattr(host, what)(*arguments)), flush=True)
+
+
+main()
