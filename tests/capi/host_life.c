@@ -174,7 +174,7 @@ static void release_of_a_running_pool_applies_what_was_accepted(void) {
     host_end(host, 1);
 }
 
-static void release_inside_apply_is_allowed(void) {
+static void a_release_does_not_wait_for_apply(void) {
     Host *host = host_new();
     mempool *pool = open_pool("batch_interval_ms", "0", NULL);
     CHECK_STATUS(api.set_apply(pool, blocking_apply, host, host_destroy), MEMPOOL_OK);
@@ -185,6 +185,59 @@ static void release_inside_apply_is_allowed(void) {
     CHECK(tally_value(&host->seen) == 0);
     tally_add(&host->gate, 1);
     CHECK(tally_reaches(&host->seen, 1));
+    host_end(host, 1);
+}
+
+static int32_t releasing_apply(void *user, mempool_batch *batch) {
+    Host *host = user;
+    api.release(host->pool); /* the last reference of ours */
+    return pay_apply(user, batch);
+}
+
+static void the_last_release_may_come_from_apply(void) {
+    Host *host = host_new();
+    host->pool = open_pool("batch_interval_ms", "0", NULL);
+    CHECK_STATUS(api.set_apply(host->pool, releasing_apply, host, host_destroy), MEMPOOL_OK);
+    CHECK_STATUS(api.start(host->pool), MEMPOOL_OK);
+    submit(host->pool, "pay bob 5");
+    CHECK(tally_reaches(&host->seen, 1));
+    host_end(host, 1);
+}
+
+static void *stop_it(void *pool) {
+    CHECK_STATUS(api.stop(pool, PATIENCE_MS), MEMPOOL_OK);
+    return NULL;
+}
+
+static void *drain_it(void *receiver) {
+    CHECK(next_is(receiver, MEMPOOL_OK, "batch applied 1/1 txs"));
+    CHECK(next_is(receiver, MEMPOOL_CLOSED, NULL));
+    return NULL;
+}
+
+static void stop_wakes_all_who_wait(void) {
+    Host *host = host_new();
+    mempool *pool = open_pool("batch_interval_ms", "60000", NULL);
+    mempool_receiver *receivers[2];
+    pthread_t stops[2], drains[2];
+    CHECK_STATUS(api.set_apply(pool, blocking_apply, host, host_destroy), MEMPOOL_OK);
+    CHECK_STATUS(api.start(pool), MEMPOOL_OK);
+    for (int i = 0; i < 2; ++i) {
+        CHECK_STATUS(api.subscribe(pool, NULL, &receivers[i]), MEMPOOL_OK);
+        CHECK(pthread_create(&drains[i], NULL, drain_it, receivers[i]) == 0);
+    }
+    const uint64_t id = submit(pool, "pay bob 5");
+    for (int i = 0; i < 2; ++i) CHECK(pthread_create(&stops[i], NULL, stop_it, pool) == 0);
+    CHECK(tally_reaches(&host->entered, 1)); /* the drain has begun, well before the tick */
+    tally_add(&host->gate, 1);
+    CHECK(wait_for(pool, id).status == MEMPOOL_TX_APPLIED);
+    for (int i = 0; i < 2; ++i) {
+        pthread_join(stops[i], NULL);
+        pthread_join(drains[i], NULL);
+        api.receiver_close(receivers[i]);
+    }
+    CHECK(state_of(pool) == MEMPOOL_STOPPED);
+    api.release(pool);
     host_end(host, 1);
 }
 
@@ -252,7 +305,9 @@ const Test life_tests[] = {
     {"five pools live side by side", five_pools_side_by_side},
     {"the release of a running pool still applies what was accepted",
      release_of_a_running_pool_applies_what_was_accepted},
-    {"a release does not wait for apply", release_inside_apply_is_allowed},
+    {"a release does not wait for apply", a_release_does_not_wait_for_apply},
+    {"the last release may come from apply itself", the_last_release_may_come_from_apply},
+    {"two stops at once both wait, and wake all who wait for events", stop_wakes_all_who_wait},
     {"a forked child gets FORKED and can open a pool of its own", a_forked_child_has_no_pool_but_its_own},
     {NULL, NULL},
 };
