@@ -74,6 +74,16 @@ mempool_status with_pool(const mempool_handle *handle, Call call) noexcept {
     });
 }
 
+template <class Call>
+mempool_status with_receiver(const mempool_receiver *receiver, Call call) noexcept {
+    return guard([&]() -> Status {
+        if (receiver == nullptr) return null("receiver");
+        if (receiver->pool->forked())
+            return {Code::forked, "the receiver belongs to the parent process; open a pool of your own in the child"};
+        return call();
+    });
+}
+
 /// Fills a view as far as the caller's header knows it.
 template <class View>
 Status fill(View *out, const char *what, View full) {

@@ -34,7 +34,6 @@ struct mempool_batch {
 
 struct mempool_event {
     core::Heard heard;
-    std::string epoch;
     std::string text;  // of all but a message, whose payload is its text
 
     const core::Message *message() const {

@@ -17,12 +17,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 using boundary::fill;
 using boundary::guard;
 using boundary::null;
 using boundary::take;
 using boundary::with_pool;
+using boundary::with_receiver;
 
 static_assert(MEMPOOL_OK == static_cast<int>(Code::ok) && MEMPOOL_INVALID == static_cast<int>(Code::invalid) &&
               MEMPOOL_STATE == static_cast<int>(Code::state) && MEMPOOL_FULL == static_cast<int>(Code::full) &&
@@ -47,6 +49,15 @@ Status check_topic(const char *topic) {
     if (topic == nullptr || topic == core::main_topic) return {};
     return {Code::unsupported, std::string("topic ") + std::string(std::string_view(topic).substr(0, 64)) +
                                    ": this version has only \"mempool\""};
+}
+
+Status take_submit(const mempool_submit_options *given) {
+    if (given == nullptr) return {};
+    mempool_submit_options options;
+    if (Status status = take(given, options); !status.ok()) return status;
+    if (options.key != nullptr || options.key_size != 0)
+        return {Code::unsupported, "key: this version has no idempotency keys; leave it NULL"};
+    return check_topic(options.topic);
 }
 
 Status take_subscribe(const mempool_subscribe_options *given) {
@@ -76,13 +87,15 @@ struct Keepsake {
     mempool_destroy_fn destroy;
 };
 
-mempool_event make_event(core::Heard heard, const std::string &epoch) {
+mempool_event make_event(core::Heard heard) {
     std::string text;
     if (heard.kind == core::Heard::Kind::lagged)
         text = core::lagged_text(heard.missed);
+    else if (heard.kind == core::Heard::Kind::reset)
+        text = core::reset_text(*heard.epoch);
     else if (!std::holds_alternative<core::Message>(heard.event->body))
         text = core::event_text(*heard.event);
-    return {std::move(heard), epoch, std::move(text)};
+    return {std::move(heard), std::move(text)};
 }
 
 mempool_outcome to_c(std::uint64_t id, const core::Outcome &outcome) {
@@ -293,18 +306,48 @@ mempool_status mempool_submit(mempool_handle *pool, const void *data, std::size_
                               const mempool_submit_options *options, std::uint64_t *id) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (data == nullptr && size > 0) return null("data");
-        if (options != nullptr) {
-            mempool_submit_options taken;
-            if (Status status = take(options, taken); !status.ok()) return status;
-            if (Status status = check_topic(taken.topic); !status.ok()) return status;
-            if (taken.key != nullptr || taken.key_size != 0)
-                return {Code::unsupported, "key: this version has no idempotency keys; leave it NULL"};
-        }
+        if (Status status = take_submit(options); !status.ok()) return status;
         std::uint64_t given = 0;
         Status status = here.submit(data, size, given);
         if (status.ok() && id != nullptr) *id = given;
         return status;
     });
+}
+
+mempool_status mempool_submit_wait(mempool_handle *pool, const void *data, std::size_t size,
+                                   const mempool_submit_options *options, std::int64_t timeout_ms, std::uint64_t *id) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (data == nullptr && size > 0) return null("data");
+        if (Status status = take_submit(options); !status.ok()) return status;
+        std::uint64_t given = 0;
+        Status status = here.submit_wait(data, size, timeout_ms, given);
+        if (status.ok() && id != nullptr) *id = given;
+        return status;
+    });
+}
+
+mempool_status mempool_submit_many(mempool_handle *pool, const mempool_bytes *transactions, std::size_t count,
+                                   const mempool_submit_options *options, std::uint64_t *first) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (transactions == nullptr && count > 0) return null("transactions");
+        if (Status status = take_submit(options); !status.ok()) return status;
+        std::vector<std::string> copies;
+        copies.reserve(count);
+        for (std::size_t index = 0; index < count; ++index) {
+            const mempool_bytes &each = transactions[index];
+            if (each.data == nullptr && each.size > 0) return null("transactions[].data");
+            if (Status status = here.check_size(each.size); !status.ok()) return status;
+            copies.emplace_back(static_cast<const char *>(each.data), each.size);
+        }
+        std::uint64_t given = 0;
+        Status status = here.submit_many(copies, given);
+        if (status.ok() && first != nullptr) *first = given;
+        return status;
+    });
+}
+
+mempool_status mempool_flush(mempool_handle *pool, std::int64_t timeout_ms) {
+    return with_pool(pool, [&](core::Pool &here) { return here.flush(timeout_ms); });
 }
 
 mempool_status mempool_tx_wait(mempool_handle *pool, std::uint64_t id, std::int64_t timeout_ms,
@@ -398,7 +441,7 @@ mempool_status mempool_event_read(const mempool_event *event, mempool_event_view
     return guard([&]() -> Status {
         if (event == nullptr) return null("event");
         mempool_event_view view{};
-        view.epoch = event->epoch.c_str();
+        view.epoch = event->heard.epoch->c_str();
         view.offset = event->heard.offset.value;
         if (const auto *batch = event->batch()) {
             view.kind = MEMPOOL_EVENT_BATCH;
@@ -411,6 +454,8 @@ mempool_status mempool_event_read(const mempool_event *event, mempool_event_view
             view.data = message->payload.data();
             view.size = message->payload.size();
             view.binary = message->binary ? 1 : 0;
+        } else if (event->heard.kind == core::Heard::Kind::reset) {
+            view.kind = MEMPOOL_EVENT_RESET;
         } else {
             view.kind = MEMPOOL_EVENT_LAGGED;
             view.missed = event->heard.missed;
@@ -479,9 +524,9 @@ mempool_status mempool_on_event(mempool_handle *pool, const mempool_subscribe_op
         try {
             std::uint64_t number = 0;
             Status status = here.on_event(
-                [callback, kept, epoch = here.epoch()](const core::Heard &heard) {
+                [callback, kept](const core::Heard &heard) {
                     try {
-                        const mempool_event event = make_event(heard, epoch);
+                        const mempool_event event = make_event(heard);
                         callback(kept->user, &event);
                     } catch (...) {  // a C++ host's exception: the contract says that it must not, and it ends here
                     }
@@ -514,12 +559,9 @@ mempool_status mempool_subscribe(mempool_handle *pool, const mempool_subscribe_o
 }
 
 mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t timeout_ms, mempool_event **event) {
-    return guard([&]() -> Status {
-        if (receiver == nullptr) return null("receiver");
+    return with_receiver(receiver, [&]() -> Status {
         if (event == nullptr) return null("event");
         *event = nullptr;
-        if (receiver->pool->forked())
-            return {Code::forked, "the receiver belongs to the parent process; open a pool of your own in the child"};
         if (timeout_ms != 0 && receiver->pool->on_batch_thread())
             return {Code::reentrant,
                     "apply can't wait for events: it is what makes them; use timeout 0, or another thread"};
@@ -532,15 +574,44 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
                 return {Code::closed, "everything was heard; the pool is stopped"};
             case core::Heard::Kind::event:
             case core::Heard::Kind::lagged:
+            case core::Heard::Kind::reset:
                 break;
         }
-        const bool lagged = heard.kind == core::Heard::Kind::lagged;
+        const core::Heard::Kind kind = heard.kind;
         const std::uint64_t missed = heard.missed;
-        *room = make_event(std::move(heard), receiver->pool->epoch());
+        *room = make_event(std::move(heard));
         *event = room.release();
-        if (!lagged) return {};
-        return {Code::lagged, "the receiver fell behind and missed " + std::to_string(missed) +
-                                  " events; raise ring_capacity, or read faster"};
+        if (kind == core::Heard::Kind::lagged)
+            return {Code::lagged, "the receiver fell behind and missed " + std::to_string(missed) +
+                                      " events; raise ring_capacity, or read faster"};
+        if (kind == core::Heard::Kind::reset)
+            return {Code::reset, "the topic's history was not continued; positions before are void"};
+        return {};
+    });
+}
+
+mempool_status mempool_receiver_lag(mempool_receiver *receiver, std::uint64_t *events) {
+    return with_receiver(receiver, [&]() -> Status {
+        if (events == nullptr) return null("events");
+        *events = receiver->receiver->length();
+        return {};
+    });
+}
+
+mempool_status mempool_receiver_resubscribe(mempool_receiver *receiver, mempool_receiver **fresh) {
+    return with_receiver(receiver, [&]() -> Status {
+        if (fresh == nullptr) return null("fresh");
+        *fresh = new mempool_receiver{receiver->pool, receiver->pool->subscribe()};
+        return {};
+    });
+}
+
+mempool_status mempool_listener_count(mempool_handle *pool, const char *topic, std::size_t *listeners) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (listeners == nullptr) return null("listeners");
+        if (Status status = check_topic(topic); !status.ok()) return status;
+        *listeners = here.listeners();
+        return {};
     });
 }
 

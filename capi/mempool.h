@@ -206,6 +206,21 @@ typedef struct mempool_submit_options {
  * Callable from every callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_submit(mempool *pool, const void *data, size_t size, const mempool_submit_options *options, uint64_t *id);
 
+/* The same, but where the queue has no room it waits for it: first come first served, at most timeout_ms (0: takes room that is there).
+ * TIMEOUT: nothing was queued. REENTRANT from the apply callback, which is what makes room. Since 0.1. */
+MEMPOOL_API mempool_status mempool_submit_wait(mempool *pool, const void *data, size_t size, const mempool_submit_options *options,
+                                               int64_t timeout_ms, uint64_t *id);
+
+typedef struct mempool_bytes {
+    const void *data;
+    size_t size;
+} mempool_bytes;
+
+/* Queues `count` transactions, all of them or none; never blocks. Out (may be NULL): the first one's id, the others' follow it:
+ * first, first + 1 ... As mempool_submit; TOO_LARGE too where they are more than the whole queue could ever hold. Since 0.1. */
+MEMPOOL_API mempool_status mempool_submit_many(mempool *pool, const mempool_bytes *transactions, size_t count,
+                                               const mempool_submit_options *options, uint64_t *first);
+
 /* ---------------------------------------------------------------------------------------------------------------------
  * 7 OUTCOMES. The last `outcomes_capacity` of them are kept.
  */
@@ -227,6 +242,10 @@ MEMPOOL_API mempool_status mempool_tx_wait(mempool *pool, uint64_t id, int64_t t
 
 /* The same without waiting: OK with MEMPOOL_TX_PENDING where tx_wait would wait. Callable from every callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_tx_status(mempool *pool, uint64_t id, mempool_outcome *outcome);
+
+/* Waits until all that was accepted before this call has its outcome; it is not gathered any longer for a fuller batch. TIMEOUT: call
+ * again. CLOSED: the pool ended without applying it. REENTRANT from the apply callback. Since 0.1. */
+MEMPOOL_API mempool_status mempool_flush(mempool *pool, int64_t timeout_ms);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * 8 APPLYING. The batch thread drains the queue in ticks and asks the host which transactions hold.
@@ -347,6 +366,16 @@ MEMPOOL_API mempool_status mempool_subscribe(mempool *pool, const mempool_subscr
 /* The next event. OK with a BATCH or MESSAGE; LAGGED or RESET with an event of that kind; each is yours, free it. TIMEOUT and CLOSED
  * give no event (*event is NULL); a call that timed out loses nothing. REENTRANT: waiting inside the apply callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_receiver_next(mempool_receiver *receiver, int64_t timeout_ms, mempool_event **event);
+
+/* How many events it has not heard yet, those that were overwritten included: above ring_capacity exactly when the next call answers
+ * LAGGED. Since 0.1. */
+MEMPOOL_API mempool_status mempool_receiver_lag(mempool_receiver *receiver, uint64_t *events);
+
+/* One more receiver of the same topic, from now on; the lag of the first is neither inherited nor cleared. Out: yours. NO_MEMORY. Since 0.1. */
+MEMPOOL_API mempool_status mempool_receiver_resubscribe(mempool_receiver *receiver, mempool_receiver **fresh);
+
+/* How many listen to a topic (NULL: "mempool") at this moment: clients of the network, callbacks, receivers. Since 0.1. */
+MEMPOOL_API mempool_status mempool_listener_count(mempool *pool, const char *topic, size_t *listeners);
 
 /* Ends and frees it. Not while another thread is inside next. Since 0.1. */
 MEMPOOL_API void mempool_receiver_close(mempool_receiver *receiver);

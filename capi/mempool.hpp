@@ -283,6 +283,19 @@ public:
         return std::nullopt;
     }
 
+    /// How many events it has not heard yet, overwritten ones included.
+    [[nodiscard]] std::uint64_t lag() const {
+        std::uint64_t events = 0;
+        check(mempool_receiver_lag(receiver_.get(), &events));
+        return events;
+    }
+    /// One more, from now on.
+    [[nodiscard]] Receiver resubscribe() const {
+        mempool_receiver *fresh = nullptr;
+        check(mempool_receiver_resubscribe(receiver_.get(), &fresh));
+        return Receiver(fresh);
+    }
+
     /// The pool has stopped and everything was heard.
     [[nodiscard]] bool closed() const noexcept { return closed_; }
 
@@ -351,6 +364,34 @@ public:
         std::uint64_t id = 0;
         check(mempool_submit(pool_, data.data(), data.size(), nullptr, &id));
         return id;
+    }
+
+    /// Waits for room, first come first served.
+    std::uint64_t submit_wait(std::string_view data, Milliseconds timeout = no_limit) const {
+        std::uint64_t id = 0;
+        check(mempool_submit_wait(pool_, data.data(), data.size(), nullptr, timeout.count(), &id));
+        return id;
+    }
+    /// All or none. Returns the first one's id; the others' follow it.
+    std::uint64_t submit_many(const std::vector<std::string_view> &transactions) const {
+        std::vector<mempool_bytes> views;
+        views.reserve(transactions.size());
+        for (const std::string_view data : transactions) views.push_back({data.data(), data.size()});
+        std::uint64_t first = 0;
+        check(mempool_submit_many(pool_, views.data(), views.size(), nullptr, &first));
+        return first;
+    }
+    /// Waits until all that was accepted before has its outcome. False where the time was up: call again.
+    bool flush(Milliseconds timeout = no_limit) const {
+        const mempool_status status = mempool_flush(pool_, timeout.count());
+        if (status != MEMPOOL_TIMEOUT) check(status);
+        return status == MEMPOOL_OK;
+    }
+    /// How many listen at this moment.
+    [[nodiscard]] std::size_t listener_count() const {
+        std::size_t listeners = 0;
+        check(mempool_listener_count(pool_, nullptr, &listeners));
+        return listeners;
     }
 
     /// A pending outcome where the time was up.

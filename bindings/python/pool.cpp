@@ -5,10 +5,14 @@
 #include <signal.h>
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "callbacks.hpp"
 #include "mempool.hpp"
@@ -88,20 +92,20 @@ private:
     bool busy_ = false;
 };
 
-/// One mempool_stop on a thread of its own, for the main thread, which has to look at signals meanwhile: stop can't be
-/// called in slices, as a timeout that passed cuts the network. The thread never touches Python and outlives a Ctrl-C.
-class StopInBackground {
+/// One call on a thread of its own, for the main thread, which has to look at signals meanwhile, where it can't be made in
+/// slices: of stop a timeout that passed cuts the network, and each flush would wait for more than the one before. The
+/// thread never touches Python and outlives a Ctrl-C.
+class InBackground {
 public:
-    StopInBackground(const mempoolpp::Pool &pool, mempoolpp::Milliseconds timeout)
-        : shared_(std::make_shared<Shared>()) {
+    explicit InBackground(std::function<void()> call) : shared_(std::make_shared<Shared>()) {
         sigset_t all, before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the host's threads
         try {
-            std::thread([shared = shared_, pool, timeout]() mutable {
+            std::thread([shared = shared_, call = std::move(call)] {
                 std::exception_ptr error;
                 try {
-                    pool.stop(timeout);
+                    call();
                 } catch (...) {
                     error = std::current_exception();
                 }
@@ -112,8 +116,7 @@ public:
             }).detach();
         } catch (const std::system_error &error) {
             pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw mempoolpp::Error(MEMPOOL_SYSTEM,
-                                   std::string("can't start a thread to stop the pool: ") + error.what());
+            throw mempoolpp::Error(MEMPOOL_SYSTEM, std::string("can't start a thread to wait on: ") + error.what());
         }
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
@@ -136,6 +139,16 @@ private:
     std::shared_ptr<Shared> shared_;
 };
 
+void hear_signals_until(InBackground call) {
+    for (bool ended = false; !ended;) {
+        {
+            const WithoutGil released;
+            ended = call.wait_for(slice);
+        }
+        hear_signals();
+    }
+}
+
 void stop(const PoolObject &self, const std::optional<double> &timeout) {
     const mempoolpp::Milliseconds limit = to_milliseconds(timeout);
     const mempoolpp::State state = self->state();
@@ -145,14 +158,7 @@ void stop(const PoolObject &self, const std::optional<double> &timeout) {
         self->stop(limit);
         return;
     }
-    StopInBackground stopping(*self, limit);
-    for (bool ended = false; !ended;) {
-        {
-            const WithoutGil released;
-            ended = stopping.wait_for(slice);
-        }
-        hear_signals();
-    }
+    hear_signals_until(InBackground([pool = mempoolpp::Pool(*self), limit] { pool.stop(limit); }));
 }
 
 /// (id, status, reason, batch); status is "pending" where the time was up.
@@ -170,6 +176,25 @@ py::tuple tx_wait(const PoolObject &self, std::uint64_t id, const std::optional<
 
 std::string_view view(const py::bytes &data) {
     return {PyBytes_AS_STRING(data.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(data.ptr()))};
+}
+
+/// The first one's id. `data` is a list of bytes, which nobody else holds.
+std::uint64_t submit_many(const PoolObject &self, const py::list &data) {
+    std::vector<std::string_view> views;
+    views.reserve(data.size());
+    for (const py::handle each : data) views.push_back(view(py::reinterpret_borrow<py::bytes>(each)));
+    const WithoutGil released;
+    return self->submit_many(views);
+}
+
+void flush(const PoolObject &self, const std::optional<double> &timeout) {
+    const mempoolpp::Milliseconds limit = to_milliseconds(timeout);
+    const auto call = [pool = mempoolpp::Pool(*self), limit] {
+        if (!pool.flush(limit)) throw mempoolpp::Error(MEMPOOL_TIMEOUT, mempool_error_detail());
+    };
+    if (on_main_thread()) return hear_signals_until(InBackground(call));
+    const WithoutGil released;
+    call();
 }
 
 }  // namespace
@@ -200,6 +225,9 @@ void add_pool(py::module_ &module) {
                 return self->submit(bytes);
             },
             py::arg("data"))
+        .def("submit_many", &submit_many, py::arg("data"))
+        .def("flush", &flush, py::arg("timeout"))
+        .def_property_readonly("listener_count", [](const PoolObject &self) { return self->listener_count(); })
         .def(
             "publish",
             [](const PoolObject &self, const py::bytes &data, bool binary) {

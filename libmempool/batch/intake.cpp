@@ -16,17 +16,30 @@ Status Intake::check_size(std::size_t size) const {
 }
 
 Status Intake::submit(std::string data, std::uint64_t &id) {
-    if (Status size = check_size(data.size()); !size.ok()) return size;
+    return submit_many({&data, 1}, id, at_once);
+}
+
+Status Intake::submit_many(std::span<std::string> data, std::uint64_t &first, Instant deadline) {
+    if (data.empty()) return {Code::invalid, "there is no transaction among them; give at least one"};
+    for (const std::string &each : data)
+        if (Status size = check_size(each.size()); !size.ok()) return size;
     if (!open_.load(std::memory_order_acquire)) return {Code::state, "the pool is not started yet; call start first"};
-    switch (queue_.push(std::move(data), id)) {
+    switch (deadline == at_once ? queue_.push(data, first) : queue_.push_until(data, first, deadline)) {
         case Queue::Push::accepted:
             return {};
         case Queue::Push::full:
             return {Code::full, "the queue holds " + std::to_string(queue_capacity_) +
-                                    " transactions (queue_capacity); wait, or raise it"};
+                                    " transactions (queue_capacity), or others wait for room; wait, or raise it"};
         case Queue::Push::full_bytes:
             return {Code::full, "the queue holds close to " + std::to_string(queue_bytes_) +
                                     " bytes (queue_bytes); wait, or raise it"};
+        case Queue::Push::timeout:
+            return {Code::timeout, "the queue had no room in time; nothing was queued, try again"};
+        case Queue::Push::never_fits:
+            return {Code::too_large, std::to_string(data.size()) +
+                                         " transactions at once are more than the whole queue holds: " +
+                                         std::to_string(queue_capacity_) + " (queue_capacity), " +
+                                         std::to_string(queue_bytes_) + " bytes (queue_bytes)"};
         case Queue::Push::closed:
             break;
     }

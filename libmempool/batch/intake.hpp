@@ -5,12 +5,17 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
+#include "base/clock.hpp"
 #include "base/status.hpp"
 #include "channel/queue.hpp"
 
 namespace mempool {
+
+/// A deadline that is always over: does not wait, and does not stand in line either.
+inline constexpr Instant at_once = Instant::min();
 
 class Intake {
 public:
@@ -21,6 +26,8 @@ public:
 
     /// Queues one transaction; never blocks. Not ok: nothing was queued, and the detail says what to do.
     Status submit(std::string data, std::uint64_t &id);
+    /// The same, all of them or none: their ids are first, first + 1 ... Waits in line for room until the deadline (`at_once`: not at all).
+    Status submit_many(std::span<std::string> data, std::uint64_t &first, Instant deadline);
     /// Whether `size` bytes would be taken: INVALID for none, TOO_LARGE. So that nobody copies or reads what is refused anyway.
     Status check_size(std::size_t size) const;
 

@@ -38,6 +38,16 @@ Outcome Outcomes::wait(std::uint64_t id, std::uint64_t given, Instant deadline) 
     return look_locked(id, given);
 }
 
+bool Outcomes::wait_all(std::uint64_t id, Instant deadline) const {
+    std::unique_lock lock(mutex_);
+    const auto over = [&] { return closed_ || settled_to_ >= id; };
+    if (deadline == never)
+        settled_.wait(lock, over);
+    else
+        settled_.wait_until(lock, deadline, over);
+    return settled_to_ >= id;
+}
+
 Outcome Outcomes::look_locked(std::uint64_t id, std::uint64_t given) const {
     if (id == 0 || id > given) return {Outcome::Kind::unknown, 0, {}};
     if (id > settled_to_) return {Outcome::Kind::pending, 0, {}};

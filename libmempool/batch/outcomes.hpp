@@ -40,6 +40,9 @@ public:
     /// Waits while it is pending: until the deadline passes, or nothing will be settled any more.
     Outcome wait(std::uint64_t id, std::uint64_t given, Instant deadline) const;
 
+    /// Waits until all ids up to `id` are settled; false where the deadline passed, or they never will be.
+    bool wait_all(std::uint64_t id, Instant deadline) const;
+
     /// Nothing will be settled any more: who waits is woken.
     void close();
     bool closed() const;

@@ -7,35 +7,130 @@
 
 namespace mempool {
 
+/// One who waits for room, on its own stack. All of it is under the queue's lock.
+struct Queue::Waiting {
+    std::span<std::string> data;
+    std::size_t bytes;
+    std::uint64_t &first;
+    Push result = Push::timeout;  // until it was served or sent away
+    std::condition_variable served = {};
+    Waiting *previous = nullptr;
+    Waiting *next = nullptr;
+};
+
 Queue::Queue(std::size_t capacity, std::size_t bytes) : capacity_(capacity), bytes_max_(bytes) {
     assert(capacity > 0);
 }
 
-Queue::Push Queue::push(std::string data, std::uint64_t &id) {
-    bool wake = false;
-    {
-        const std::lock_guard lock(mutex_);
-        if (closed_) return Push::closed;
-        if (waiting_.size() >= capacity_) return Push::full;
-        if (bytes_ + data.size() > bytes_max_) {
-            refused_bytes_ = true;
-            if (wake_at_ != 0) news_.notify_one();
-            return Push::full_bytes;
-        }
-        const std::size_t size = data.size();
-        waiting_.push_back({last_id_ + 1, std::move(data)});
-        id = ++last_id_;
-        bytes_ += size;
-        if (waiting_.size() == 1) first_came_ = Clock::now();
-        wake = wake_at_ != 0 && waiting_.size() >= wake_at_;
-        if (wake) wake_at_ = 0;
-    }
-    if (wake) news_.notify_one();
+namespace {
+
+std::size_t size_of(std::span<const std::string> data) {
+    std::size_t bytes = 0;
+    for (const std::string &each : data) bytes += each.size();
+    return bytes;
+}
+
+}  // namespace
+
+Queue::Push Queue::check(std::span<const std::string> data, std::size_t bytes) const {
+    if (closed_) return Push::closed;
+    if (data.size() > capacity_ || bytes > bytes_max_) return Push::never_fits;
+    if (waiting_.size() + data.size() > capacity_) return Push::full;
+    if (bytes_ + bytes > bytes_max_) return Push::full_bytes;
     return Push::accepted;
 }
 
+void Queue::accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first) {
+    if (waiting_.empty()) first_came_ = Clock::now();
+    const std::size_t before = waiting_.size();
+    try {
+        // An empty place first: where there is no memory for it, nothing has been moved.
+        for (std::size_t count = 0; count < data.size(); ++count) waiting_.push_back({last_id_ + 1 + count, {}});
+    } catch (...) {
+        waiting_.resize(before);
+        throw;
+    }
+    for (std::size_t count = 0; count < data.size(); ++count) waiting_[before + count].data.swap(data[count]);
+    first = last_id_ + 1;
+    last_id_ += data.size();
+    bytes_ += bytes;
+    assert(waiting_.size() <= capacity_);
+    assert(bytes_ <= bytes_max_);
+    if (wake_at_ != 0 && waiting_.size() >= wake_at_) {
+        wake_at_ = 0;
+        news_.notify_one();
+    }
+}
+
+Queue::Push Queue::push(std::span<std::string> data, std::uint64_t &first) {
+    const std::size_t bytes = size_of(data);
+    const std::lock_guard lock(mutex_);
+    Push result = check(data, bytes);
+    // Who came before and waits is served first.
+    if (result == Push::accepted && line_first_ != nullptr) result = Push::full;
+    if (result == Push::accepted) {
+        accept(data, bytes, first);
+    } else if (result == Push::full || result == Push::full_bytes) {
+        refused_ = true;
+        if (wake_at_ != 0) news_.notify_one();
+    }
+    return result;
+}
+
+Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline) {
+    const std::size_t bytes = size_of(data);
+    std::unique_lock lock(mutex_);
+    const Push now = check(data, bytes);
+    if (now == Push::closed || now == Push::never_fits) return now;
+    if (now == Push::accepted && line_first_ == nullptr) {
+        accept(data, bytes, first);
+        return now;
+    }
+    Waiting waiting{data, bytes, first};
+    waiting.previous = line_last_;
+    (line_last_ != nullptr ? line_last_->next : line_first_) = &waiting;
+    line_last_ = &waiting;
+    refused_ = true;
+    if (wake_at_ != 0) news_.notify_one();
+
+    const auto served = [&] { return waiting.result != Push::timeout; };
+    if (deadline == never) {
+        waiting.served.wait(lock, served);
+    } else if (!waiting.served.wait_until(lock, deadline, served)) {
+        leave_line(waiting);
+        serve_line();  // it may have been the one that did not fit
+    }
+    return waiting.result;
+}
+
+void Queue::serve_line() {
+    while (line_first_ != nullptr) {
+        Waiting &waiting = *line_first_;
+        const Push result = check(waiting.data, waiting.bytes);
+        if (result == Push::full || result == Push::full_bytes) {
+            refused_ = true;
+            return;
+        }
+        if (result == Push::accepted) {
+            try {
+                accept(waiting.data, waiting.bytes, waiting.first);
+            } catch (const std::bad_alloc &) {
+                return;  // it waits on: the next drain tries again
+            }
+        }
+        leave_line(waiting);
+        waiting.result = result;
+        waiting.served.notify_one();
+    }
+}
+
+void Queue::leave_line(Waiting &waiting) {
+    (waiting.previous != nullptr ? waiting.previous->next : line_first_) = waiting.next;
+    (waiting.next != nullptr ? waiting.next->previous : line_last_) = waiting.previous;
+}
+
 bool Queue::ready(std::size_t limit) const {
-    return closed_ || refused_bytes_ || waiting_.size() >= std::min(limit, capacity_);
+    return closed_ || refused_ || waiting_.size() >= std::min(limit, capacity_) || waiting_.front().id <= hurry_to_;
 }
 
 std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather) {
@@ -45,7 +140,7 @@ std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milli
         wake_at_ = 1;
         news_.wait(lock);
     }
-    if (gather.count() > 0) {
+    if (gather.count() > 0 && !waiting_.empty()) {
         const Instant until = first_came_ + gather;
         while (!ready(limit)) {
             wake_at_ = std::min(limit, capacity_);
@@ -53,27 +148,39 @@ std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milli
         }
     }
     wake_at_ = 0;
-    refused_bytes_ = false;
+    refused_ = false;
     const std::size_t count = std::min(limit, waiting_.size());
     for (std::size_t taken = 0; taken < count; ++taken) {
         bytes_ -= waiting_.front().data.size();
         out.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
     }
+    serve_line();
     return count;
 }
 
+std::uint64_t Queue::hurry() {
+    const std::lock_guard lock(mutex_);
+    hurry_to_ = last_id_;
+    if (wake_at_ != 0) news_.notify_one();
+    return last_id_;
+}
+
 void Queue::close() {
-    {
-        const std::lock_guard lock(mutex_);
-        closed_ = true;
-    }
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    serve_line();
     news_.notify_one();
 }
 
 std::size_t Queue::length() const {
     const std::lock_guard lock(mutex_);
     return waiting_.size();
+}
+
+std::size_t Queue::bytes() const {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
 }
 
 std::uint64_t Queue::last_id() const {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 /// The funnel: many producers, one consumer, claimed in one order. Semantics: docs/spec/channels.md B.
 ///
-/// Any thread may push; one thread, the batch thread, drains. One short leaf lock, under which no data is copied or freed.
-/// Ids are given in queue order under that lock, so what one drain takes is one range of ids.
+/// Any thread may push; one thread, the batch thread, drains. One short leaf lock, under which no data is copied or freed. Ids are
+/// given in queue order under that lock, so what one drain takes is one range of ids.
 ///
-/// Invariants: at most `capacity` transactions and `bytes` bytes wait; what was accepted is drained, also after close.
+/// Who waits for room stands in a line, first come first served. Whoever makes room (a drain, one that gives up) moves in, on the
+/// waiter's behalf, what the first in line has in its hands: a freed slot is never up for grabs, and none is lost when a waiter goes.
+///
+/// Invariants: at most `capacity` transactions and `bytes` bytes wait; while somebody stands in line no other push is accepted; what
+/// was accepted is drained, also after close.
 #pragma once
 
 #include <condition_variable>
@@ -12,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,29 +31,43 @@ struct Transaction {
 
 class Queue {
 public:
-    enum class Push { accepted, full, full_bytes, closed };
+    /// never_fits: more than the whole queue could hold.
+    enum class Push { accepted, full, full_bytes, closed, timeout, never_fits };
 
     /// capacity: transactions, exactly; bytes: of their data. At least 1 each; the option table has checked the ranges.
     Queue(std::size_t capacity, std::size_t bytes);
     Queue(const Queue &) = delete;
     Queue &operator=(const Queue &) = delete;
 
-    /// Never blocks. accepted: `id` is the transaction's. Else nothing was queued. Closed wins over full (B3).
-    Push push(std::string data, std::uint64_t &id);
+    /// Takes all of `data` or nothing (B8); never blocks. accepted: the strings are moved from, and their ids are first, first + 1 ...
+    /// Closed wins over full (B3).
+    Push push(std::span<std::string> data, std::uint64_t &first);
+    Push push(std::string data, std::uint64_t &id) { return push({&data, 1}, id); }
+    /// The same, but waits in line for room until the deadline: full and full_bytes become timeout.
+    Push push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline);
 
     /// Appends at most `limit` transactions to `out` and gives their number (B6). limit 0 returns at once. Otherwise it waits for the
-    /// first one, and then gathers until `gather` has passed since that one came, `limit` are there, or the queue is full. 0 only
-    /// when closed and drained, repeatably. Batch thread only.
+    /// first one, and then gathers until `gather` has passed since that one came, `limit` are there, the queue is full, or somebody is
+    /// in a hurry. 0 only when closed and drained, repeatably. Batch thread only.
     std::size_t drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather);
 
-    /// Later pushes are refused; a drain that gathers returns at once.
+    /// What was accepted before is not gathered any longer. Gives the id accepted last.
+    std::uint64_t hurry();
+    /// Later pushes are refused, who stands in line too; a drain that gathers returns at once.
     void close();
 
     std::size_t length() const;
+    std::size_t bytes() const;
     /// The id given last; 0 where none was.
     std::uint64_t last_id() const;
 
 private:
+    struct Waiting;
+
+    Push check(std::span<const std::string> data, std::size_t bytes) const;
+    void accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first);
+    void serve_line();
+    void leave_line(Waiting &waiting);
     bool ready(std::size_t limit) const;
 
     const std::size_t capacity_;
@@ -61,8 +80,11 @@ private:
     std::uint64_t last_id_ = 0;
     Instant first_came_{};        // when the front of the queue, or one before it, came
     std::size_t wake_at_ = 0;     // the length at which the sleeping consumer wants to be woken; 0: it is awake
-    bool refused_bytes_ = false;  // full by bytes: gathering longer would only refuse more
+    std::uint64_t hurry_to_ = 0;  // ids up to this one are not gathered any longer
+    bool refused_ = false;        // somebody found it full: gathering longer would only refuse more
     bool closed_ = false;
+    Waiting *line_first_ = nullptr;
+    Waiting *line_last_ = nullptr;
 };
 
 }  // namespace mempool

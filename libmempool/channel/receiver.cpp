@@ -7,28 +7,32 @@ namespace mempool {
 
 Heard Receiver::next(Instant deadline) {
     EventPtr event;
-    const Ring::Read read = ring_.read_until(cursor_, {&event, 1}, deadline);
-    return heard(read, std::move(event));
+    Ring::Read read = ring_.read_until(cursor_, {&event, 1}, deadline);
+    return heard(std::move(read), std::move(event));
 }
 
 Heard Receiver::next(Waiter &waiter) {
     EventPtr event;
-    const Ring::Read read = ring_.read(cursor_, {&event, 1}, &waiter);
-    return heard(read, std::move(event));
+    Ring::Read read = ring_.read(cursor_, {&event, 1}, &waiter);
+    return heard(std::move(read), std::move(event));
 }
 
-Heard Receiver::heard(const Ring::Read &read, EventPtr event) const {
+Heard Receiver::heard(Ring::Read read, EventPtr event) {
+    const Offset at = cursor_.next - 1;
     switch (read.outcome) {
         case Ring::Outcome::events:
-            return {Heard::Kind::event, cursor_ - 1, std::move(event)};
+            return {Heard::Kind::event, at, epoch_, std::move(event)};
         case Ring::Outcome::lagged:
-            return {Heard::Kind::lagged, cursor_ - 1, nullptr, read.missed};
+            return {Heard::Kind::lagged, at, epoch_, nullptr, read.missed};
+        case Ring::Outcome::reset:
+            epoch_ = std::move(read.epoch);
+            return {Heard::Kind::reset, at, epoch_};
         case Ring::Outcome::closed:
-            return {Heard::Kind::closed, cursor_ - 1};
+            return {Heard::Kind::closed, at, epoch_};
         case Ring::Outcome::empty:
             break;
     }
-    return {Heard::Kind::timeout, cursor_ - 1};
+    return {Heard::Kind::timeout, at, epoch_};
 }
 
 }  // namespace mempool

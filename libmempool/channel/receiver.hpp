@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
 #include "channel/ring.hpp"
 
@@ -11,32 +13,41 @@ namespace mempool {
 
 /// What a listener hears.
 struct Heard {
-    enum class Kind { event, lagged, closed, timeout };
+    enum class Kind { event, lagged, reset, closed, timeout };
     Kind kind;
-    Offset offset;             // event: its own; lagged: the last one of the gap, after which the stream goes on
+    Offset offset;             // event: its own; lagged, reset: the position after which the stream goes on
+    EpochPtr epoch = nullptr;  // of that offset
     EventPtr event = nullptr;  // event
     std::uint64_t missed = 0;  // lagged
 };
 
 class Receiver {
 public:
-    explicit Receiver(Ring &ring) : ring_(ring), cursor_(ring.subscribe()) {}
+    /// From now on (A7).
+    explicit Receiver(Ring &ring) : Receiver(ring, ring.subscribe()) {}
+    /// After the event `heard` of `epoch`.
+    Receiver(Ring &ring, std::string_view epoch, Offset heard) : Receiver(ring, ring.subscribe(epoch, heard)) {}
     ~Receiver() { ring_.unsubscribe(); }
     Receiver(const Receiver &) = delete;
     Receiver &operator=(const Receiver &) = delete;
 
-    /// The next event, lag or end; timeout where there is none until the deadline.
+    /// The next event, lag, reset or end; timeout where there is none until the deadline.
     Heard next(Instant deadline);
     /// The same without waiting; where there is nothing, the waiter is armed.
     Heard next(Waiter &waiter);
 
+    /// How many events were not heard yet, overwritten ones included (A18).
+    std::uint64_t length() const { return ring_.length(cursor_); }
     Ring &ring() const { return ring_; }
 
 private:
-    Heard heard(const Ring::Read &read, EventPtr event) const;
+    Receiver(Ring &ring, Subscribed subscribed)
+        : ring_(ring), epoch_(std::move(subscribed.epoch)), cursor_(subscribed.cursor) {}
+    Heard heard(Ring::Read read, EventPtr event);
 
     Ring &ring_;
-    Offset cursor_;
+    EpochPtr epoch_;
+    Cursor cursor_;
 };
 
 }  // namespace mempool

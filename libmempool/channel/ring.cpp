@@ -14,7 +14,7 @@ struct Ring::Doorbell final : Waiter {
 };
 
 Ring::Ring(std::size_t capacity, std::size_t bytes, std::string epoch)
-    : bytes_max_(bytes), epoch_(std::move(epoch)), slots_(capacity) {
+    : bytes_max_(bytes), epoch_(std::make_shared<const std::string>(std::move(epoch))), slots_(capacity) {
     assert(capacity > 0);
 }
 
@@ -22,7 +22,7 @@ Ring::~Ring() {
     assert(waiters_ == nullptr);
 }
 
-std::optional<Ring::Appended> Ring::append(EventPtr event) {
+std::optional<Ring::Appended> Ring::append_if(EventPtr event, std::optional<Offset> only_at) {
     const std::size_t bytes = payload_bytes(*event);
     Appended appended{};
     for (bool appending = true, over = true; over;) {
@@ -36,7 +36,7 @@ std::optional<Ring::Appended> Ring::append(EventPtr event) {
             ++head_;
         };
         if (appending) {
-            if (closed_) return std::nullopt;
+            if (closed_ || (only_at && *only_at != tail_)) return std::nullopt;
             if (tail_ - head_ == slots_.size()) evict_oldest();
             appended = {tail_, listeners_};
             slot(tail_) = std::move(event);
@@ -51,10 +51,47 @@ std::optional<Ring::Appended> Ring::append(EventPtr event) {
     return appended;
 }
 
-Offset Ring::subscribe() {
+void Ring::skip_to(Offset offset) {
+    std::vector<EventPtr> gone(slots_.size());  // both allocated and freed without the lock
+    const std::lock_guard lock(mutex_);
+    if (offset <= tail_ || closed_) return;
+    slots_.swap(gone);
+    bytes_ = 0;
+    head_ = tail_ = offset;
+    wake_all();
+}
+
+void Ring::restart(std::string epoch, Offset first) {
+    auto name = std::make_shared<const std::string>(std::move(epoch));
+    std::vector<EventPtr> gone(slots_.size());
+    const std::lock_guard lock(mutex_);
+    epoch_.swap(name);
+    slots_.swap(gone);
+    bytes_ = 0;
+    head_ = tail_ = restarted_at_ = first;
+    restarted_ = ++history_;
+    wake_all();
+}
+
+void Ring::rename(std::string epoch) {
+    auto name = std::make_shared<const std::string>(std::move(epoch));
+    const std::lock_guard lock(mutex_);
+    epoch_.swap(name);
+    ++history_;
+    wake_all();
+}
+
+Subscribed Ring::subscribe() {
     const std::lock_guard lock(mutex_);
     ++listeners_;
-    return tail_;
+    return {{tail_, history_}, epoch_};
+}
+
+Subscribed Ring::subscribe(std::string_view epoch, Offset heard) {
+    const std::lock_guard lock(mutex_);
+    ++listeners_;
+    if (epoch == *epoch_ && heard < tail_) return {{heard + 1, history_}, epoch_};
+    return {{head_, history_, true}, epoch_};
 }
 
 void Ring::unsubscribe() {
@@ -68,14 +105,29 @@ std::size_t Ring::listeners() const {
     return listeners_;
 }
 
-Ring::Read Ring::read(Offset &cursor, std::span<EventPtr> out, Waiter *waiter) {
+std::uint64_t Ring::length(const Cursor &cursor) const {
+    const std::lock_guard lock(mutex_);
+    return tail_ - (cursor.history < restarted_ ? restarted_at_ : cursor.next);
+}
+
+Offset Ring::tail() const {
+    const std::lock_guard lock(mutex_);
+    return tail_;
+}
+
+EpochPtr Ring::epoch() const {
+    const std::lock_guard lock(mutex_);
+    return epoch_;
+}
+
+Ring::Read Ring::read(Cursor &cursor, std::span<EventPtr> out, Waiter *waiter) {
     const std::lock_guard lock(mutex_);
     const Read read = read_locked(cursor, out);
     if (read.outcome == Outcome::empty && waiter != nullptr) arm(*waiter);
     return read;
 }
 
-Ring::Read Ring::read_until(Offset &cursor, std::span<EventPtr> out, Instant deadline) {
+Ring::Read Ring::read_until(Cursor &cursor, std::span<EventPtr> out, Instant deadline) {
     Doorbell doorbell;
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -94,15 +146,22 @@ Ring::Read Ring::read_until(Offset &cursor, std::span<EventPtr> out, Instant dea
     }
 }
 
-Ring::Read Ring::read_locked(Offset &cursor, std::span<EventPtr> out) {
-    assert(cursor <= tail_);
-    if (cursor < head_) {
-        const std::uint64_t missed = head_ - cursor;
-        cursor = head_;
+Ring::Read Ring::read_locked(Cursor &cursor, std::span<EventPtr> out) {
+    if (cursor.history != history_ || cursor.reset_due) {
+        const bool emptied = cursor.history < restarted_;
+        if (emptied) cursor.next = restarted_at_;
+        cursor.history = history_;
+        cursor.reset_due = false;
+        return {Outcome::reset, 0, 0, head_, epoch_, emptied};
+    }
+    assert(cursor.next <= tail_);
+    if (cursor.next < head_) {
+        const std::uint64_t missed = head_ - cursor.next;
+        cursor.next = head_;
         return {Outcome::lagged, 0, missed, head_};
     }
     std::size_t count = 0;
-    for (; cursor < tail_ && count < out.size(); ++cursor) out[count++] = slot(cursor);
+    for (; cursor.next < tail_ && count < out.size(); ++cursor.next) out[count++] = slot(cursor.next);
     if (count > 0) return {Outcome::events, count, 0, head_};
     return {closed_ ? Outcome::closed : Outcome::empty, 0, 0, head_};
 }

@@ -2,8 +2,10 @@
 /// The fan's one store: the last events of a topic in one total order, and who listens. Semantics: docs/spec/channels.md A.
 ///
 /// Any thread may append, subscribe and read: one short leaf lock, under which no user code runs, no event is destroyed and no other
-/// lock is taken. The ring knows its listeners by number only; each keeps its own cursor, the offset of the next event that it
-/// wants. A ring must outlive its listeners.
+/// lock is taken. The ring knows its listeners by number only; each keeps its own cursor. A ring must outlive its listeners.
+///
+/// The epoch is the ring's. A history is what one epoch tells: it ends when the ring is restarted (events gone, offsets begin
+/// anew) or renamed (events and offsets stay), and every cursor of an older history reads `reset` before anything else.
 ///
 /// Invariants: tail - head <= capacity; the payloads retained are at most `bytes`, or one event; the offsets head..tail-1 have no
 /// holes; an appended event never changes.
@@ -12,10 +14,12 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -41,19 +45,36 @@ private:
     bool armed_ = false;
 };
 
+using EpochPtr = std::shared_ptr<const std::string>;
+
+/// Where a listener stands. A value, its listener's own.
+struct Cursor {
+    Offset next;                // the event that it wants next
+    std::uint32_t history = 0;  // the one that `next` belongs to
+    bool reset_due = false;     // it came with a position that this history does not know
+};
+
+/// A new listener's cursor, and the epoch it belongs to.
+struct Subscribed {
+    Cursor cursor;
+    EpochPtr epoch;
+};
+
 class Ring {
 public:
     struct Appended {
         Offset offset;          // of the event
         std::size_t listeners;  // subscribed at that moment, those that will lag included (A3)
     };
-    enum class Outcome { events, lagged, closed, empty };
+    enum class Outcome { events, lagged, reset, closed, empty };
     struct Read {
         Outcome outcome;
         std::size_t count = 0;  // events: how many were read; their offsets end at the cursor
         std::uint64_t missed =
             0;        // lagged: how many were overwritten unheard; the cursor is at the oldest retained now
         Offset head;  // the oldest retained event, at that moment; the tail where there is none
+        EpochPtr epoch = nullptr;  // reset: the new one; the cursor stands where the stream goes on
+        bool emptied = false;      // reset: the events before are gone, offsets began anew
     };
 
     /// capacity: events, exactly; bytes: of payloads. At least 1 each; the option table has checked the ranges. epoch: a-z0-9.
@@ -63,28 +84,45 @@ public:
     Ring &operator=(const Ring &) = delete;
 
     /// Never waits for a listener (A3, A5). Nothing where the ring is closed.
-    std::optional<Appended> append(EventPtr event);
+    std::optional<Appended> append(EventPtr event) { return append_if(std::move(event), std::nullopt); }
+    /// The same, if `offset` is the tail; else nothing, and nothing has changed. For a source whose engine gives the offsets.
+    std::optional<Appended> append_at(Offset offset, EventPtr event) { return append_if(std::move(event), offset); }
+    /// The events from the tail up to, but without, `offset` are lost: every listener reads how many it missed. What was retained
+    /// goes too, so that there are no holes. Not before the tail.
+    void skip_to(Offset offset);
+    /// The history ended and another begins, empty, with `first`: every listener reads `reset`, then all that comes from `first` on.
+    void restart(std::string epoch, Offset first);
+    /// The history goes on under another name: events and offsets stay, every listener reads `reset` and goes on where it was.
+    void rename(std::string epoch);
 
     /// Counts one more listener and gives its cursor, from now on (A7), in one step.
-    Offset subscribe();
+    Subscribed subscribe();
+    /// The same, from a position: after the event `heard` of `epoch`. A position that this history does not know (another epoch, or the
+    /// future) reads `reset` first, then all that is retained.
+    Subscribed subscribe(std::string_view epoch, Offset heard);
     void unsubscribe();
     std::size_t listeners() const;
+    /// How many events a listener has not read, overwritten ones included (A18).
+    std::uint64_t length(const Cursor &cursor) const;
+    /// The offset that the next event will have.
+    Offset tail() const;
 
     /// Reads up to out.size() events from `cursor` on and moves it. With a waiter, an `empty` arms it (no lost wake-up).
-    Read read(Offset &cursor, std::span<EventPtr> out, Waiter *waiter = nullptr);
+    Read read(Cursor &cursor, std::span<EventPtr> out, Waiter *waiter = nullptr);
     /// The same, but waits until there is something, or the deadline passes (`empty`). Cancelled or timed out, it loses nothing (A22).
-    Read read_until(Offset &cursor, std::span<EventPtr> out, Instant deadline);
+    Read read_until(Cursor &cursor, std::span<EventPtr> out, Instant deadline);
     void disarm(Waiter &waiter);
 
     /// Every waiter wakes; each listener drains, then reads `closed` (A20). Again: nothing.
     void close();
 
-    const std::string &epoch() const { return epoch_; }
+    EpochPtr epoch() const;
 
 private:
     struct Doorbell;
 
-    Read read_locked(Offset &cursor, std::span<EventPtr> out);
+    std::optional<Appended> append_if(EventPtr event, std::optional<Offset> only_at);
+    Read read_locked(Cursor &cursor, std::span<EventPtr> out);
     void arm(Waiter &waiter);
     void unlink(Waiter &waiter);
     void wake_all();
@@ -92,9 +130,12 @@ private:
     EventPtr &slot(Offset offset) { return slots_[offset.value % slots_.size()]; }
 
     const std::size_t bytes_max_;
-    const std::string epoch_;
 
     mutable std::mutex mutex_;  // leaf; guards all below
+    EpochPtr epoch_;
+    std::uint32_t history_ = 0;
+    std::uint32_t restarted_ = 0;  // the history that the last restart began,
+    Offset restarted_at_{1};       // and its first offset
     std::vector<EventPtr> slots_;
     std::size_t bytes_ = 0;
     Offset head_{1};

@@ -23,7 +23,6 @@ void Lane::append(std::string_view wire) {
 }
 
 void Lane::restart(Offset at) {
-    assert(at >= tail_);
     segments_.clear();
     tail_ = at;
     head_ = at;

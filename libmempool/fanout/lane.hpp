@@ -41,7 +41,7 @@ public:
 
     /// The wire bytes of the event at tail().
     void append(std::string_view wire);
-    /// Empties the window and goes on at `at`: the lane itself fell behind the ring.
+    /// Empties the window and goes on at `at`: the lane itself fell behind the ring, or the ring was restarted.
     void restart(Offset at);
 
     Offset first() const { return segments_.empty() ? tail_ : segments_.front().first; }

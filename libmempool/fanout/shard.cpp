@@ -16,6 +16,7 @@
 
 #include "fanout/flush.hpp"
 #include "fanout/render.hpp"
+#include "websocket/frame_writer.hpp"
 
 namespace mempool {
 namespace {
@@ -107,11 +108,15 @@ void Shard::attach(int socket, std::string preamble, std::span<char> early) {
         const int unsent = static_cast<int>(limits_.unsent_max_bytes);
         setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     }
-    const Offset next = ring_.subscribe();
+    const Cursor cursor = ring_.subscribe().cursor;
     SeatId seat;
     try {
-        if (!lane_) lane_.emplace(next);
-        seat = seats_.take(socket, next);
+        if (!lane_) {
+            lane_.emplace(cursor.next);
+            history_ = cursor.history;
+        }
+        if (history_ != cursor.history) pull();  // the others hear of the new history first
+        seat = seats_.take(socket, history_ == cursor.history ? cursor.next : lane_->tail());
     } catch (...) {
         ring_.unsubscribe();
         shutdown(socket, SHUT_RDWR);
@@ -166,7 +171,7 @@ void Shard::pull() {
     if (!lane_) return;
     std::array<EventPtr, 64> events;
     for (std::size_t pulled = 0; pulled < pulled_at_once;) {
-        Offset cursor = lane_->tail();
+        Cursor cursor{lane_->tail(), history_};
         const Ring::Read read = ring_.read(cursor, events, this);
         switch (read.outcome) {
             case Ring::Outcome::events:
@@ -186,12 +191,29 @@ void Shard::pull() {
                 lane_->restart(read.head);
                 behind_ = true;
                 break;
+            case Ring::Outcome::reset:
+                begin_history(cursor, read);
+                break;
             case Ring::Outcome::empty:
             case Ring::Outcome::closed:
                 return;
         }
     }
     news_ = true;
+}
+
+void Shard::begin_history(const Cursor &cursor, const Ring::Read &read) {
+    history_ = cursor.history;
+    for (SeatId seat = 0; seat < seats_.rows(); ++seat)
+        if (seats_.is(seat, Seats::taken)) {
+            seats_.save_rest(seat, *lane_);
+            if (seats_.is(seat, Seats::closing)) continue;
+            websocket::append_frame(seats_.extra_of(seat).out, websocket::Opcode::text, reset_text(*read.epoch));
+            if (read.emptied) seats_.set_place(seat, {cursor.next, 0});
+        }
+    if (read.emptied) lane_->restart(cursor.next);
+    for (SeatId seat = 0; seat < seats_.rows(); ++seat)
+        if (seats_.is(seat, Seats::taken)) flush_and_settle(seat);
 }
 
 void Shard::trim() {

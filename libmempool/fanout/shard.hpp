@@ -77,6 +77,7 @@ private:
     void schedule_turn();
     void turn();
     void pull();
+    void begin_history(const Cursor &cursor, const Ring::Read &read);
     void trim();
     void sweep();
     void read(SeatId seat, bool to_the_end);
@@ -102,6 +103,7 @@ private:
     PlainSink sink_;
     Seats seats_;
     std::optional<Lane> lane_;    // from its first client on, until its last has left
+    std::uint32_t history_ = 0;   // of the ring, that the lane belongs to
     std::string wire_;            // the frame being rendered
     std::vector<SeatId> unread_;  // seats whose socket had more than one turn reads
     SeatId sweep_at_ = 0;

@@ -289,6 +289,28 @@ Status Pool::submit(const void *data, std::size_t size, std::uint64_t &id) {
     return intake_.submit(std::string(static_cast<const char *>(data), size), id);
 }
 
+Status Pool::submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id) {
+    if (Status status = intake_.check_size(size); !status.ok()) return status;
+    if (batcher_.on_batch_thread())
+        return {Code::reentrant, "apply can't wait for room: it is what makes it; use submit, or another thread"};
+    std::string copy(static_cast<const char *>(data), size);
+    return intake_.submit_many({&copy, 1}, id, deadline_after(timeout_ms));
+}
+
+Status Pool::submit_many(std::span<std::string> data, std::uint64_t &first) {
+    return intake_.submit_many(data, first, at_once);
+}
+
+Status Pool::flush(std::int64_t timeout_ms) {
+    if (batcher_.on_batch_thread())
+        return {Code::reentrant, "apply can't wait for a flush: it would wait for itself; call it from another thread"};
+    const Instant deadline = deadline_after(timeout_ms);
+    const std::uint64_t last = queue_.hurry();
+    if (outcomes_.wait_all(last, deadline)) return {};
+    if (outcomes_.closed()) return {Code::closed, "the pool ended without applying all that was accepted"};
+    return {Code::timeout, "not all that was accepted has its outcome yet; flush again"};
+}
+
 Status Pool::publish(std::string_view data, bool binary, std::size_t &listeners) {
     const std::size_t most = options_.size(Option::message_max_bytes);
     if (data.size() > most)

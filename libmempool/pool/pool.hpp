@@ -19,6 +19,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -63,7 +65,14 @@ public:
     /// Whether this is a forked child of the process that opened it: then nothing of it may be touched.
     bool forked() const;
 
+    Status check_size(std::size_t size) const { return intake_.check_size(size); }
     Status submit(const void *data, std::size_t size, std::uint64_t &id);
+    /// Waits for room, first come first served.
+    Status submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id);
+    /// All or none; the strings are moved from where they were accepted.
+    Status submit_many(std::span<std::string> data, std::uint64_t &first);
+    /// Waits until all that was accepted before has its outcome; it is not gathered any longer.
+    Status flush(std::int64_t timeout_ms);
     Status publish(std::string_view data, bool binary, std::size_t &listeners);
     /// Waits while it is pending, until the deadline. kind pending: TIMEOUT, or CLOSED where it will never be settled.
     Status tx_wait(std::uint64_t id, std::int64_t timeout_ms, Outcome &outcome) const;
@@ -73,8 +82,9 @@ public:
     Status off_event(std::uint64_t registration);
     /// Must not outlive the pool.
     std::unique_ptr<Receiver> subscribe() { return std::make_unique<Receiver>(topic_.ring); }
+    std::size_t listeners() const { return topic_.ring.listeners(); }
+    EpochPtr epoch() const { return topic_.ring.epoch(); }
 
-    const std::string &epoch() const { return topic_.ring.epoch(); }
     bool on_batch_thread() const { return batcher_.on_batch_thread(); }
 
 private:

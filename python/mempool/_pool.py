@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast
@@ -133,6 +133,28 @@ class Pool:
         _later("key", key)
         _only_topic(topic)
         return Ticket(self._core, self._core.submit(_to_bytes(data)))
+
+    def submit_many(self, data: Iterable[bytes | str], *, topic: str | None = None) -> list[Ticket]:
+        """Queue transactions, all of them or none; never blocks. Their tickets come in the order given; an empty iterable gives none.
+
+        As submit; raises TooLarge too where they are more than the whole queue could ever hold."""
+        _only_topic(topic)
+        all_bytes = [_to_bytes(each) for each in data]
+        if not all_bytes:
+            return []
+        first = self._core.submit_many(all_bytes)
+        return [Ticket(self._core, id) for id in range(first, first + len(all_bytes))]
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until all that was accepted before this call has its outcome; it is not gathered any longer for a fuller batch.
+
+        timeout: seconds. Any thread; Ctrl-C ends it. Raises Timeout (call again), Closed, Reentrant from `apply`."""
+        self._core.flush(timeout)
+
+    @property
+    def listener_count(self) -> int:
+        """How many listen at this moment: clients of the network, callbacks, subscriptions."""
+        return self._core.listener_count
 
     def publish(self, data: str | bytes, *, topic: str | None = None) -> int:
         """Say something of the host's own to every listener; returns how many there are. Never blocks. Any thread, every callback.

@@ -203,6 +203,6 @@ TEST(Pool, a_transaction_that_could_never_be_queued_is_refused_at_open) {
 }
 
 TEST(Pool, epochs_differ) {
-    EXPECT_NE(open_pool({})->epoch(), open_pool({})->epoch());
-    EXPECT_EQ(open_pool({})->epoch().find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789"), std::string::npos);
+    EXPECT_NE(*open_pool({})->epoch(), *open_pool({})->epoch());
+    EXPECT_EQ(open_pool({})->epoch()->find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789"), std::string::npos);
 }
