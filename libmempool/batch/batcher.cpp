@@ -16,7 +16,7 @@ void Batcher::run() {
         tick(transactions);
         transactions.clear();
     }
-    outcomes_.close();
+    settling_->done();
     apply_ = nullptr;  // a cycle through the host's own objects ends here, not at the last release
     thread_.store({}, std::memory_order_relaxed);
 }
@@ -34,10 +34,12 @@ void Batcher::tick(std::vector<Transaction> &transactions) {
     auto event = std::make_shared<const Event>(Event{wall_time_us(), std::move(done)});
     const std::uint64_t first = transactions.front().id;
     const std::uint64_t last = transactions.back().id;
-    source_.publish(std::move(event),
-                    [this, first, last, number = number_, rejections = std::move(rejections)]() mutable {
-                        outcomes_.settle(first, last, number, std::move(rejections));
-                    });
+    settling_->begin();
+    source_.publish(std::move(event), [settling = settling_, first, last, number = number_,
+                                       rejections = std::move(rejections)]() mutable {
+        settling->outcomes.settle(first, last, number, std::move(rejections));
+        settling->done();
+    });
 }
 
 void Batcher::apply(Batch &batch) {

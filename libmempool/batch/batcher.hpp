@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -27,7 +28,7 @@ public:
     };
 
     Batcher(Queue &queue, EventSource &source, Outcomes &outcomes, Limits limits)
-        : queue_(queue), source_(source), outcomes_(outcomes), limits_(limits) {}
+        : queue_(queue), source_(source), settling_(std::make_shared<Settling>(outcomes)), limits_(limits) {}
     Batcher(const Batcher &) = delete;
     Batcher &operator=(const Batcher &) = delete;
 
@@ -43,12 +44,25 @@ public:
     Batch *applying() const { return applying_; }
 
 private:
+    /// What is still to be settled: run() itself and each batch under way. The last to be done says that no outcome will come any more.
+    /// A source may settle when the batcher is gone; the outcomes outlive both.
+    struct Settling {
+        explicit Settling(Outcomes &its_outcomes) : outcomes(its_outcomes) {}
+        void begin() { left.fetch_add(1, std::memory_order_relaxed); }
+        void done() {
+            // acq_rel: all settle() calls come before the close()
+            if (left.fetch_sub(1, std::memory_order_acq_rel) == 1) outcomes.close();
+        }
+        Outcomes &outcomes;
+        std::atomic<std::size_t> left{1};
+    };
+
     void tick(std::vector<Transaction> &transactions);
     void apply(Batch &batch);
 
     Queue &queue_;
     EventSource &source_;
-    Outcomes &outcomes_;
+    const std::shared_ptr<Settling> settling_;
     const Limits limits_;
     Apply apply_;
     Batch *applying_ = nullptr;

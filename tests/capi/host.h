@@ -25,10 +25,11 @@
     X(config_new) X(config_free) X(config_set_int) X(config_set_text) X(config_get_int) X(config_get_text) \
     X(config_load_env) X(option_count) X(option_at) \
     X(open) X(start) X(port) X(state) X(stop) X(retain) X(release) \
-    X(submit) X(tx_wait) X(tx_status) \
+    X(submit) X(submit_wait) X(submit_many) X(flush) X(tx_wait) X(tx_status) \
     X(set_apply) X(batch_count) X(batch_at) X(batch_reject) X(batch_fail) \
     X(event_read) X(event_rejected) X(event_text) X(event_free) X(publish) \
-    X(on_event) X(off_event) X(subscribe) X(receiver_next) X(receiver_close)
+    X(on_event) X(off_event) X(subscribe) X(receiver_next) X(receiver_lag) X(receiver_resubscribe) X(receiver_close) \
+    X(listener_count)
 /* clang-format on */
 
 /* __typeof__ so that a pointer can't differ from the header's prototype. */
@@ -96,6 +97,7 @@ typedef struct Test {
     const char *sentence;
     void (*run)(void);
 } Test;
-extern const Test config_tests[], life_tests[], apply_tests[], event_tests[]; /* each ends with {NULL, NULL} */
+extern const Test config_tests[], life_tests[], apply_tests[], queue_tests[],
+    event_tests[]; /* each ends with {NULL, NULL} */
 
 #endif
