@@ -615,6 +615,26 @@ mempool_status mempool_listener_count(mempool_handle *pool, const char *topic, s
     });
 }
 
+// ---- observing ----
+
+mempool_status mempool_stats_read(mempool_handle *pool, mempool_stats *stats) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        const core::Pool::Stats now = here.stats();
+        mempool_stats view{};
+        view.accepted = now.accepted;
+        view.applied = now.applied;
+        view.rejected = now.rejected;
+        view.pending = now.pending;
+        view.batches = now.batches;
+        view.refused = now.refused;
+        view.events = now.events;
+        view.queue_length = now.queue_length;
+        view.queue_bytes = now.queue_bytes;
+        view.listeners = now.listeners;
+        return fill(stats, "stats", view);
+    });
+}
+
 void mempool_receiver_close(mempool_receiver *receiver) {
     if (receiver == nullptr || receiver->pool->forked()) return;
     delete receiver;

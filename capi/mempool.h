@@ -14,7 +14,7 @@
  *     mempool_release(pool);
  *
  * This header is the contract and the manual. Chapters: 1 conventions, 2 version, 3 status, 4 configuration, 5 life,
- * 6 submitting, 7 outcomes, 8 applying, 9 events, 10 listening.
+ * 6 submitting, 7 outcomes, 8 applying, 9 events, 10 listening, 11 observing.
  *
  * ---------------------------------------------------------------------------------------------------------------------
  * 1 CONVENTIONS
@@ -379,6 +379,27 @@ MEMPOOL_API mempool_status mempool_listener_count(mempool *pool, const char *top
 
 /* Ends and frees it. Not while another thread is inside next. Since 0.1. */
 MEMPOOL_API void mempool_receiver_close(mempool_receiver *receiver);
+
+/* ---------------------------------------------------------------------------------------------------------------------
+ * 11 OBSERVING. Counters are exact and only grow; what is "now" is of the moment of the call.
+ */
+typedef struct mempool_stats {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t accepted;          /* transactions that got an id; always applied + rejected + pending */
+    uint64_t applied;
+    uint64_t rejected;
+    uint64_t pending;           /* now: no outcome yet */
+    uint64_t batches;
+    uint64_t refused;           /* submissions that found no room (FULL, 503), and those that gave up waiting for it */
+    uint64_t events;            /* in the topic's present epoch: the offset of the newest */
+    uint64_t queue_length;      /* now: transactions that wait for their batch */
+    uint64_t queue_bytes;       /* now: bytes of them */
+    uint64_t listeners;         /* now: clients of the network, callbacks, receivers */
+} mempool_stats;
+
+/* Fills the counters. In every state of the pool; callable from every callback. Since 0.1. */
+MEMPOOL_API mempool_status mempool_stats_read(mempool *pool, mempool_stats *stats);
 
 #ifdef __cplusplus
 }

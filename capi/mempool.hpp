@@ -387,6 +387,13 @@ public:
         if (status != MEMPOOL_TIMEOUT) check(status);
         return status == MEMPOOL_OK;
     }
+    /// The counters of this moment.
+    [[nodiscard]] mempool_stats stats() const {
+        mempool_stats stats{};
+        stats.struct_size = sizeof stats;
+        check(mempool_stats_read(pool_, &stats));
+        return stats;
+    }
     /// How many listen at this moment.
     [[nodiscard]] std::size_t listener_count() const {
         std::size_t listeners = 0;

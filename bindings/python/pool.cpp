@@ -174,6 +174,16 @@ py::tuple tx_wait(const PoolObject &self, std::uint64_t id, const std::optional<
     return py::make_tuple(outcome.id, status, to_str(outcome.reason), outcome.batch);
 }
 
+/// The counters by their names in mempool.h.
+py::dict stats(const PoolObject &self) {
+    const mempool_stats now = self->stats();
+    using namespace py::literals;
+    return py::dict("accepted"_a = now.accepted, "applied"_a = now.applied, "rejected"_a = now.rejected,
+                    "pending"_a = now.pending, "batches"_a = now.batches, "refused"_a = now.refused,
+                    "events"_a = now.events, "queue_length"_a = now.queue_length, "queue_bytes"_a = now.queue_bytes,
+                    "listeners"_a = now.listeners);
+}
+
 std::string_view view(const py::bytes &data) {
     return {PyBytes_AS_STRING(data.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(data.ptr()))};
 }
@@ -227,6 +237,7 @@ void add_pool(py::module_ &module) {
             py::arg("data"))
         .def("submit_many", &submit_many, py::arg("data"))
         .def("flush", &flush, py::arg("timeout"))
+        .def("stats", &stats)
         .def_property_readonly("listener_count", [](const PoolObject &self) { return self->listener_count(); })
         .def(
             "publish",

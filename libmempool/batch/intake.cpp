@@ -24,7 +24,11 @@ Status Intake::submit_many(std::span<std::string> data, std::uint64_t &first, In
     for (const std::string &each : data)
         if (Status size = check_size(each.size()); !size.ok()) return size;
     if (!open_.load(std::memory_order_acquire)) return {Code::state, "the pool is not started yet; call start first"};
-    switch (deadline == at_once ? queue_.push(data, first) : queue_.push_until(data, first, deadline)) {
+    const Queue::Push result =
+        deadline == at_once ? queue_.push(data, first) : queue_.push_until(data, first, deadline);
+    if (result == Queue::Push::full || result == Queue::Push::full_bytes || result == Queue::Push::timeout)
+        refused_.fetch_add(1, std::memory_order_relaxed);
+    switch (result) {
         case Queue::Push::accepted:
             return {};
         case Queue::Push::full:

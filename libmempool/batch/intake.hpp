@@ -35,6 +35,8 @@ public:
     /// Submissions answer CLOSED from now on.
     void close() { queue_.close(); }
 
+    /// Submissions that found no room, waiting ones that gave up included; a batch of many is one.
+    std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
     std::uint64_t last_id() const { return queue_.last_id(); }
     std::size_t tx_max_bytes() const { return tx_max_bytes_; }
 
@@ -43,6 +45,7 @@ private:
     const std::size_t tx_max_bytes_;
     const std::size_t queue_capacity_;
     const std::size_t queue_bytes_;
+    std::atomic<std::uint64_t> refused_{0};  // relaxed: a sum that nothing hangs on
     std::atomic<bool> open_{
         false};  // release in open(), acquire in submit(): the pool's threads stand before the first transaction
 };

@@ -13,6 +13,9 @@ void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t bat
         const std::lock_guard lock(mutex_);
         assert(first == settled_to_ + 1);
         assert(last >= first);
+        totals_.rejected += rejected.size();
+        totals_.applied += last - first + 1 - rejected.size();
+        ++totals_.batches;
         ranges_.push_back({first, last, batch, std::move(rejected)});
         settled_to_ = last;
         while (settled_to_ - ranges_.front().last >= capacity_) {
@@ -59,6 +62,11 @@ Outcome Outcomes::look_locked(std::uint64_t id, std::uint64_t given) const {
     if (rejection != range->rejected.end() && rejection->id == id)
         return {Outcome::Kind::rejected, range->batch, rejection->reason};
     return {Outcome::Kind::applied, range->batch, {}};
+}
+
+Outcomes::Totals Outcomes::totals() const {
+    const std::lock_guard lock(mutex_);
+    return totals_;
 }
 
 void Outcomes::close() {

@@ -43,6 +43,14 @@ public:
     /// Waits until all ids up to `id` are settled; false where the deadline passed, or they never will be.
     bool wait_all(std::uint64_t id, Instant deadline) const;
 
+    /// Sums over all that was ever settled, of one moment: applied + rejected is the last id settled.
+    struct Totals {
+        std::uint64_t applied = 0;
+        std::uint64_t rejected = 0;
+        std::uint64_t batches = 0;
+    };
+    Totals totals() const;
+
     /// Nothing will be settled any more: who waits is woken.
     void close();
     bool closed() const;
@@ -61,6 +69,7 @@ private:
     mutable std::mutex mutex_;  // leaf; guards all below
     mutable std::condition_variable settled_;
     std::deque<Range> ranges_;
+    Totals totals_;
     std::uint64_t settled_to_ = 0;  // the last id settled
     bool closed_ = false;
 };

@@ -353,6 +353,22 @@ Status Pool::found(Outcome &outcome) const {
     return {};
 }
 
+Pool::Stats Pool::stats() const {
+    // The settled ones are read before the accepted ones: so none is settled that was not accepted.
+    const Outcomes::Totals settled = outcomes_.totals();
+    const std::uint64_t accepted = intake_.last_id();
+    return {accepted,
+            settled.applied,
+            settled.rejected,
+            accepted - settled.applied - settled.rejected,
+            settled.batches,
+            intake_.refused(),
+            topic_.ring.tail().value - 1,
+            queue_.length(),
+            queue_.bytes(),
+            topic_.ring.listeners()};
+}
+
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {
     if (state() == State::stopped) return {Code::closed, "the pool is stopped; there is nothing more to hear"};
     registration = callbacks_.add(topic_.ring, std::move(callback));

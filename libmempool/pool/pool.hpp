@@ -80,6 +80,14 @@ public:
 
     Status on_event(Callbacks::Callback callback, std::uint64_t &registration);
     Status off_event(std::uint64_t registration);
+    /// Exact by construction: accepted = applied + rejected + pending.
+    struct Stats {
+        std::uint64_t accepted, applied, rejected, pending, batches, refused;
+        std::uint64_t events;  // of the topic's present epoch
+        std::size_t queue_length, queue_bytes, listeners;
+    };
+    Stats stats() const;
+
     /// Must not outlive the pool.
     std::unique_ptr<Receiver> subscribe() { return std::make_unique<Receiver>(topic_.ring); }
     std::size_t listeners() const { return topic_.ring.listeners(); }

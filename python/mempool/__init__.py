@@ -43,7 +43,7 @@ from ._errors import (
     WrongState,
 )
 from ._events import Batch, Event, Lagged, Message, Rejected, Reset
-from ._pool import Outcome, Pool, Subscription, Ticket
+from ._pool import Outcome, Pool, Stats, Subscription, Ticket
 
 __all__ = [
     "AddressInUse",
@@ -69,6 +69,7 @@ __all__ = [
     "Reentrant",
     "Rejected",
     "Reset",
+    "Stats",
     "Subscription",
     "SystemFailure",
     "Ticket",

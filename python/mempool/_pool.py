@@ -34,6 +34,22 @@ class Outcome:
     batch: int
 
 
+@dataclass(frozen=True)
+class Stats:
+    """Counters of one moment. accepted = applied + rejected + pending, always."""
+
+    accepted: int
+    applied: int
+    rejected: int
+    pending: int
+    batches: int
+    refused: int  # submissions that found no room, and those that gave up waiting for it
+    events: int  # in the topic's present epoch: the offset of the newest
+    queue_length: int  # transactions that wait for their batch
+    queue_bytes: int
+    listeners: int  # clients of the network, callbacks, subscriptions
+
+
 class Ticket:
     """A transaction that was queued; `id` is its number, from 1 in queue order."""
 
@@ -150,6 +166,11 @@ class Pool:
 
         timeout: seconds. Any thread; Ctrl-C ends it. Raises Timeout (call again), Closed, Reentrant from `apply`."""
         self._core.flush(timeout)
+
+    @property
+    def stats(self) -> Stats:
+        """The pool's counters at this moment, in every state. Any thread, every callback."""
+        return Stats(**self._core.stats())
 
     @property
     def listener_count(self) -> int:

@@ -137,11 +137,33 @@ static void a_receiver_knows_how_far_it_is_behind(void) {
     api.release(pool);
 }
 
+static void counters_are_exact(void) {
+    Host *host = host_new();
+    mempool *pool = start_blocked(host, "2");
+    mempool_stats stats = {0};
+    stats.struct_size = sizeof stats;
+    submit(pool, "no");
+    submit(pool, "pay");
+    CHECK_STATUS(api.submit(pool, "pay", 3, NULL, NULL), MEMPOOL_FULL);
+    CHECK_STATUS(api.stats_read(pool, &stats), MEMPOOL_OK);
+    CHECK(stats.accepted == 3 && stats.pending == 3 && stats.applied == 0 && stats.rejected == 0);
+    CHECK(stats.refused == 1 && stats.queue_length == 2 && stats.queue_bytes == 5);
+    tally_add(&host->gate, 1);
+    CHECK_STATUS(api.stop(pool, -1), MEMPOOL_OK);
+    CHECK_STATUS(api.stats_read(pool, &stats), MEMPOOL_OK);
+    CHECK(stats.accepted == 3 && stats.pending == 0 && stats.applied == 2 && stats.rejected == 1);
+    CHECK(stats.batches == stats.events && stats.queue_length == 0 && stats.listeners == 0);
+    CHECK_STATUS(api.stats_read(pool, NULL), MEMPOOL_INVALID);
+    api.release(pool);
+    host_end(host, 1);
+}
+
 const Test queue_tests[] = {
     {"who waits for room gets it, or is told that the time was up", who_waits_for_room_gets_it},
     {"many transactions are queued together or not at all", many_are_all_or_none},
     {"flush does not wait for a fuller batch", flush_does_not_wait_for_a_fuller_batch},
     {"apply is told that it would wait for itself", apply_is_told_that_it_would_wait_for_itself},
     {"a receiver knows how far it is behind, and the pool how many listen", a_receiver_knows_how_far_it_is_behind},
+    {"the counters are exact: accepted is applied, rejected and pending", counters_are_exact},
     {NULL, NULL},
 };

@@ -89,3 +89,22 @@ def test_the_pool_knows_how_many_listen() -> None:
         first.close()
         assert pool.listener_count == 1
         second.close()
+
+
+def test_the_counters_are_exact() -> None:
+    """accepted is applied + rejected + pending at every moment."""
+
+    def apply(batch: mempool.TxBatch) -> None:
+        now = pool.stats
+        assert now.accepted == now.applied + now.rejected + now.pending
+        batch[0].reject("the first of each batch")
+
+    with mempool.Pool(listen_host="", batch_interval_ms=60000, queue_capacity=3, apply=apply) as pool:
+        pool.submit_many([b"a", b"bc"])
+        before = pool.stats
+        assert (before.accepted, before.pending, before.queue_length, before.queue_bytes) == (2, 2, 2, 3)
+        with pytest.raises(mempool.Full):
+            pool.submit_many([b"x", b"y"])
+        pool.flush(PATIENCE)
+        after = pool.stats
+    assert (after.accepted, after.applied, after.rejected, after.pending, after.batches, after.refused) == (2, 1, 1, 0, 1, 1)

@@ -99,3 +99,11 @@ TEST(Options, a_bad_environment_variable_is_named) {
         refusal(Code::invalid, options.load_environment(environment)),
         "environment variable MEMPOOL_BATCH_MAX: batch_max 0 is out of range; allowed: 1 to 1048576 transactions");
 }
+
+TEST(Options, zero_and_overflow_capacity_rejected) {
+    for (const char *name : {"ring_capacity", "queue_capacity"}) {
+        Options options;
+        EXPECT_EQ(options.set_integer(name, 0).code(), Code::invalid);
+        EXPECT_EQ(options.set_integer(name, std::int64_t{1} << 40).code(), Code::invalid);
+    }
+}
