@@ -590,6 +590,14 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
     });
 }
 
+mempool_status mempool_receiver_fd(mempool_receiver *receiver, std::int32_t *fd) {
+    return with_receiver(receiver, [&]() -> Status {
+        if (fd == nullptr) return null("fd");
+        *fd = receiver->receiver->fd();
+        return {};
+    });
+}
+
 mempool_status mempool_receiver_lag(mempool_receiver *receiver, std::uint64_t *events) {
     return with_receiver(receiver, [&]() -> Status {
         if (events == nullptr) return null("events");

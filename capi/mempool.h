@@ -367,6 +367,10 @@ MEMPOOL_API mempool_status mempool_subscribe(mempool *pool, const mempool_subscr
  * give no event (*event is NULL); a call that timed out loses nothing. REENTRANT: waiting inside the apply callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_receiver_next(mempool_receiver *receiver, int64_t timeout_ms, mempool_event **event);
 
+/* A descriptor that is readable exactly while the next call would not time out at once (events, lag, reset, the end): level-triggered, for
+ * poll, epoll, asyncio. Made by the first call; the receiver's own: do not read, write or close it. SYSTEM (no descriptor). Since 0.1. */
+MEMPOOL_API mempool_status mempool_receiver_fd(mempool_receiver *receiver, int32_t *fd);
+
 /* How many events it has not heard yet, those that were overwritten included: above ring_capacity exactly when the next call answers
  * LAGGED. Since 0.1. */
 MEMPOOL_API mempool_status mempool_receiver_lag(mempool_receiver *receiver, uint64_t *events);

@@ -283,6 +283,12 @@ public:
         return std::nullopt;
     }
 
+    /// Readable exactly while next() would not time out at once; the receiver's own.
+    [[nodiscard]] int fd() const {
+        std::int32_t descriptor = -1;
+        check(mempool_receiver_fd(receiver_.get(), &descriptor));
+        return descriptor;
+    }
     /// How many events it has not heard yet, overwritten ones included.
     [[nodiscard]] std::uint64_t lag() const {
         std::uint64_t events = 0;

@@ -5,6 +5,25 @@
 
 namespace mempool {
 
+Receiver::~Receiver() {
+    if (bell_) ring_.disarm(*bell_);
+    ring_.unsubscribe();
+}
+
+int Receiver::fd() {
+    if (!bell_) {
+        bell_ = std::make_unique<Bell>();
+        quiet_bell();
+    }
+    return bell_->fd.fd();
+}
+
+/// Readable where there is something to hear, else armed. Taking comes first: what is appended in between rings again.
+void Receiver::quiet_bell() {
+    bell_->fd.take();
+    if (!ring_.arm_if_idle(cursor_, *bell_)) bell_->fd.ring();
+}
+
 Heard Receiver::next(Instant deadline) {
     EventPtr event;
     Ring::Read read = ring_.read_until(cursor_, {&event, 1}, deadline);
@@ -19,6 +38,7 @@ Heard Receiver::next(Waiter &waiter) {
 
 Heard Receiver::heard(Ring::Read read, EventPtr event) {
     const Offset at = cursor_.next - 1;
+    if (bell_) quiet_bell();
     switch (read.outcome) {
         case Ring::Outcome::events:
             return {Heard::Kind::event, at, epoch_, std::move(event)};

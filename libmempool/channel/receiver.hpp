@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
 
+#include "base/wake_fd.hpp"
 #include "channel/ring.hpp"
 
 namespace mempool {
@@ -27,7 +29,7 @@ public:
     explicit Receiver(Ring &ring) : Receiver(ring, ring.subscribe()) {}
     /// After the event `heard` of `epoch`.
     Receiver(Ring &ring, std::string_view epoch, Offset heard) : Receiver(ring, ring.subscribe(epoch, heard)) {}
-    ~Receiver() { ring_.unsubscribe(); }
+    ~Receiver();
     Receiver(const Receiver &) = delete;
     Receiver &operator=(const Receiver &) = delete;
 
@@ -35,6 +37,10 @@ public:
     Heard next(Instant deadline);
     /// The same without waiting; where there is nothing, the waiter is armed.
     Heard next(Waiter &waiter);
+
+    /// A descriptor that is readable exactly while next() would not time out at once: for poll, epoll, asyncio. Made by the first call, the
+    /// receiver's own; never to be read or closed by others. Throws std::system_error where the kernel gives none.
+    int fd();
 
     /// How many events were not heard yet, overwritten ones included (A18).
     std::uint64_t length() const { return ring_.length(cursor_); }
@@ -45,9 +51,17 @@ private:
         : ring_(ring), epoch_(std::move(subscribed.epoch)), cursor_(subscribed.cursor) {}
     Heard heard(Ring::Read read, EventPtr event);
 
+    /// Rung by the ring while it is armed; then the descriptor is readable until next() has found the end.
+    struct Bell final : Waiter {
+        void wake() noexcept override { fd.ring(); }
+        WakeFd fd;
+    };
+    void quiet_bell();
+
     Ring &ring_;
     EpochPtr epoch_;
     Cursor cursor_;
+    std::unique_ptr<Bell> bell_;  // once somebody asked for the descriptor
 };
 
 }  // namespace mempool

@@ -166,6 +166,13 @@ Ring::Read Ring::read_locked(Cursor &cursor, std::span<EventPtr> out) {
     return {closed_ ? Outcome::closed : Outcome::empty, 0, 0, head_};
 }
 
+bool Ring::arm_if_idle(const Cursor &cursor, Waiter &waiter) {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || cursor.history != history_ || cursor.reset_due || cursor.next != tail_) return false;
+    arm(waiter);
+    return true;
+}
+
 void Ring::disarm(Waiter &waiter) {
     const std::lock_guard lock(mutex_);
     unlink(waiter);

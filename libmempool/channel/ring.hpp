@@ -111,6 +111,8 @@ public:
     Read read(Cursor &cursor, std::span<EventPtr> out, Waiter *waiter = nullptr);
     /// The same, but waits until there is something, or the deadline passes (`empty`). Cancelled or timed out, it loses nothing (A22).
     Read read_until(Cursor &cursor, std::span<EventPtr> out, Instant deadline);
+    /// Arms the waiter if a read would be `empty`; false, and not armed, where there is something to read.
+    bool arm_if_idle(const Cursor &cursor, Waiter &waiter);
     void disarm(Waiter &waiter);
 
     /// Every waiter wakes; each listener drains, then reads `closed` (A20). Again: nothing.

@@ -28,7 +28,7 @@
     X(submit) X(submit_wait) X(submit_many) X(flush) X(tx_wait) X(tx_status) \
     X(set_apply) X(batch_count) X(batch_at) X(batch_reject) X(batch_fail) \
     X(event_read) X(event_rejected) X(event_text) X(event_free) X(publish) \
-    X(on_event) X(off_event) X(subscribe) X(receiver_next) X(receiver_lag) X(receiver_resubscribe) X(receiver_close) \
+    X(on_event) X(off_event) X(subscribe) X(receiver_next) X(receiver_fd) X(receiver_lag) X(receiver_resubscribe) X(receiver_close) \
     X(listener_count) X(stats_read)
 /* clang-format on */
 

@@ -4,6 +4,7 @@
  */
 #include "host.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 static mempool *start_blocked(Host *host, const char *queue_capacity) {
@@ -115,7 +116,13 @@ static void a_receiver_knows_how_far_it_is_behind(void) {
     CHECK_STATUS(api.listener_count(pool, NULL, &listeners), MEMPOOL_OK);
     CHECK(listeners == 0);
     CHECK_STATUS(api.subscribe(pool, NULL, &late), MEMPOOL_OK);
+    struct pollfd readable = {-1, POLLIN, 0};
+    int32_t fd = -1;
+    CHECK_STATUS(api.receiver_fd(late, &fd), MEMPOOL_OK);
+    readable.fd = fd;
+    CHECK(poll(&readable, 1, 0) == 0);
     publish(pool, "a");
+    CHECK(poll(&readable, 1, 0) == 1);
     publish(pool, "b");
     publish(pool, "c");
     CHECK_STATUS(api.receiver_lag(late, &lag), MEMPOOL_OK);
