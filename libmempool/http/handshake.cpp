@@ -81,7 +81,7 @@ std::variant<std::string, Reply> shake_hands(const Request &request) {
     }
     if (!asks_upgrade(request))
         return upgrade_required(
-            "this is the event stream: open it as a WebSocket, for instance with `websocat ws://HOST/ws/mempool`");
+            "this is the event stream: open it as a WebSocket, for instance with `websocat -n ws://HOST/ws/mempool`");
     if (request.version() < 11) return bad_handshake("a WebSocket needs HTTP/1.1");
     if (!has_token(request, Field::connection, "upgrade"))
         return bad_handshake("the Connection header lacks the token `Upgrade`");

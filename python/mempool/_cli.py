@@ -21,6 +21,7 @@ from ._options import Option, closest, put, read, table
 from ._pool import Apply, Pool, plain_callable
 
 DEMO_INTERVAL_MS = 500
+DEMO_CLOSE_TIMEOUT_MS = 1000
 
 
 class Refused(Exception):
@@ -136,6 +137,8 @@ def configuration(given: argparse.Namespace, options: list[Option]) -> dict[str,
     try:
         if given.demo:
             config.set_int("batch_interval_ms", DEMO_INTERVAL_MS)
+            # websocat does not answer a close while its own input is open: Ctrl-C on the demo should not wait for it
+            config.set_int("close_timeout_ms", DEMO_CLOSE_TIMEOUT_MS)
         config.load_env()
         for option in options:
             value = getattr(given, f"option_{option.name}")
