@@ -74,12 +74,14 @@ mempool_status with_pool(const mempool_handle *handle, Call call) noexcept {
     });
 }
 
-template <class Call>
-mempool_status with_receiver(const mempool_receiver *receiver, Call call) noexcept {
+/// The same for a call on what was opened on a pool: a receiver, a completion queue.
+template <class Opened, class Call>
+mempool_status with_opened(const Opened *opened, const char *what, Call call) noexcept {
     return guard([&]() -> Status {
-        if (receiver == nullptr) return null("receiver");
-        if (receiver->pool->forked())
-            return {Code::forked, "the receiver belongs to the parent process; open a pool of your own in the child"};
+        if (opened == nullptr) return null(what);
+        if (opened->pool->forked())
+            return {Code::forked, std::string("the ") + what +
+                                      " belongs to the parent process; open a pool of your own in the child"};
         return call();
     });
 }

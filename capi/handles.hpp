@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/options.hpp"
 #include "base/status.hpp"
@@ -47,4 +48,10 @@ struct mempool_event {
 struct mempool_receiver {
     std::shared_ptr<core::Pool> pool;  // first: the receiver must not outlive it
     std::unique_ptr<core::Receiver> receiver;
+};
+
+struct mempool_completions {
+    std::shared_ptr<core::Pool> pool;
+    std::shared_ptr<core::Completions> queue;
+    std::vector<core::Completion> taken;  // by the last next(): its views borrow from here
 };

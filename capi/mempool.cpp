@@ -23,8 +23,8 @@ using boundary::fill;
 using boundary::guard;
 using boundary::null;
 using boundary::take;
+using boundary::with_opened;
 using boundary::with_pool;
-using boundary::with_receiver;
 
 static_assert(MEMPOOL_OK == static_cast<int>(Code::ok) && MEMPOOL_INVALID == static_cast<int>(Code::invalid) &&
               MEMPOOL_STATE == static_cast<int>(Code::state) && MEMPOOL_FULL == static_cast<int>(Code::full) &&
@@ -51,12 +51,17 @@ Status check_topic(const char *topic) {
                                    ": this version has only \"mempool\""};
 }
 
-Status take_submit(const mempool_submit_options *given) {
+Status take_submit(const mempool_submit_options *given, const core::Pool &pool, core::Claim &claim) {
     if (given == nullptr) return {};
     mempool_submit_options options;
     if (Status status = take(given, options); !status.ok()) return status;
     if (options.key != nullptr || options.key_size != 0)
         return {Code::unsupported, "key: this version has no idempotency keys; leave it NULL"};
+    if (options.completions != nullptr) {
+        if (options.completions->pool.get() != &pool)
+            return {Code::invalid, "completions: the queue was opened on another pool; open one on this"};
+        claim = {options.completions->queue, options.user_data};
+    }
     return check_topic(options.topic);
 }
 
@@ -306,9 +311,10 @@ mempool_status mempool_submit(mempool_handle *pool, const void *data, std::size_
                               const mempool_submit_options *options, std::uint64_t *id) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (data == nullptr && size > 0) return null("data");
-        if (Status status = take_submit(options); !status.ok()) return status;
+        core::Claim claim;
+        if (Status status = take_submit(options, here, claim); !status.ok()) return status;
         std::uint64_t given = 0;
-        Status status = here.submit(data, size, given);
+        Status status = here.submit(data, size, given, claim);
         if (status.ok() && id != nullptr) *id = given;
         return status;
     });
@@ -318,9 +324,10 @@ mempool_status mempool_submit_wait(mempool_handle *pool, const void *data, std::
                                    const mempool_submit_options *options, std::int64_t timeout_ms, std::uint64_t *id) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (data == nullptr && size > 0) return null("data");
-        if (Status status = take_submit(options); !status.ok()) return status;
+        core::Claim claim;
+        if (Status status = take_submit(options, here, claim); !status.ok()) return status;
         std::uint64_t given = 0;
-        Status status = here.submit_wait(data, size, timeout_ms, given);
+        Status status = here.submit_wait(data, size, timeout_ms, given, claim);
         if (status.ok() && id != nullptr) *id = given;
         return status;
     });
@@ -330,7 +337,8 @@ mempool_status mempool_submit_many(mempool_handle *pool, const mempool_bytes *tr
                                    const mempool_submit_options *options, std::uint64_t *first) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (transactions == nullptr && count > 0) return null("transactions");
-        if (Status status = take_submit(options); !status.ok()) return status;
+        core::Claim claim;
+        if (Status status = take_submit(options, here, claim); !status.ok()) return status;
         std::vector<std::string> copies;
         copies.reserve(count);
         for (std::size_t index = 0; index < count; ++index) {
@@ -340,7 +348,7 @@ mempool_status mempool_submit_many(mempool_handle *pool, const mempool_bytes *tr
             copies.emplace_back(static_cast<const char *>(each.data), each.size);
         }
         std::uint64_t given = 0;
-        Status status = here.submit_many(copies, given);
+        Status status = here.submit_many(copies, given, claim);
         if (status.ok() && first != nullptr) *first = given;
         return status;
     });
@@ -368,6 +376,75 @@ mempool_status mempool_tx_status(mempool_handle *pool, std::uint64_t id, mempool
         if (Status status = here.tx_status(id, known); !status.ok()) return status;
         return fill(outcome, "outcome", to_c(id, known));
     });
+}
+
+mempool_status mempool_completions_open(mempool_handle *pool, std::size_t capacity, mempool_completions **completions) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        constexpr std::size_t most = std::size_t{1} << 22;
+        if (completions == nullptr) return null("completions");
+        if (capacity < 1 || capacity > most)
+            return {Code::invalid,
+                    "capacity " + std::to_string(capacity) + " is out of range; allowed: 1 to " + std::to_string(most)};
+        *completions = new mempool_completions{pool->pool, here.open_completions(capacity), {}};
+        return {};
+    });
+}
+
+mempool_status mempool_completions_next(mempool_completions *completions, mempool_completion *array, std::size_t most,
+                                        std::int64_t timeout_ms, std::size_t *count) {
+    return with_opened(completions, "completions", [&]() -> Status {
+        if (count == nullptr) return null("count");
+        *count = 0;
+        if (array == nullptr) return null("array");
+        if (most == 0) return {Code::invalid, "most is 0; give the number of elements of the array"};
+        if (timeout_ms != 0 && completions->pool->on_batch_thread())
+            return {Code::reentrant,
+                    "apply can't wait for outcomes: it is what decides them; use timeout 0, or another thread"};
+        if (Status status = fill(array, "array[0]", mempool_completion{}); !status.ok()) return status;
+        completions->taken.clear();
+        const std::size_t taken = completions->queue->next(completions->taken, most, core::deadline_after(timeout_ms));
+        if (taken == 0 && completions->queue->ended())
+            return {Code::closed, "every outcome was taken; the pool is stopped"};
+        if (taken == 0) return {Code::timeout, "no outcome came in time; call again"};
+        const std::size_t stride = array->struct_size;
+        for (std::size_t index = 0; index < taken; ++index) {
+            const core::Completion &each = completions->taken[index];
+            auto *element = reinterpret_cast<mempool_completion *>(reinterpret_cast<char *>(array) + index * stride);
+            element->struct_size = static_cast<std::uint32_t>(stride);
+            mempool_completion view{};
+            view.kind =
+                each.kind == core::Completion::Kind::room ? MEMPOOL_COMPLETION_ROOM : MEMPOOL_COMPLETION_OUTCOME;
+            if (each.kind != core::Completion::Kind::room)
+                view.status = each.kind == core::Completion::Kind::applied ? MEMPOOL_TX_APPLIED : MEMPOOL_TX_REJECTED;
+            view.id = each.id;
+            view.batch = each.batch;
+            view.user_data = each.user_data;
+            view.reason = each.reason.c_str();
+            if (Status status = fill(element, "array", view); !status.ok()) return status;
+        }
+        *count = taken;
+        return {};
+    });
+}
+
+mempool_status mempool_completions_fd(mempool_completions *completions, std::int32_t *fd) {
+    return with_opened(completions, "completions", [&]() -> Status {
+        if (fd == nullptr) return null("fd");
+        *fd = completions->queue->fd();
+        return {};
+    });
+}
+
+mempool_status mempool_completions_arm_room(mempool_completions *completions) {
+    return with_opened(completions, "completions", [&]() -> Status {
+        completions->pool->tell_room(completions->queue);
+        return {};
+    });
+}
+
+void mempool_completions_close(mempool_completions *completions) {
+    if (completions == nullptr || completions->pool->forked()) return;
+    delete completions;
 }
 
 // ---- applying ----
@@ -559,7 +636,7 @@ mempool_status mempool_subscribe(mempool_handle *pool, const mempool_subscribe_o
 }
 
 mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t timeout_ms, mempool_event **event) {
-    return with_receiver(receiver, [&]() -> Status {
+    return with_opened(receiver, "receiver", [&]() -> Status {
         if (event == nullptr) return null("event");
         *event = nullptr;
         if (timeout_ms != 0 && receiver->pool->on_batch_thread())
@@ -591,7 +668,7 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
 }
 
 mempool_status mempool_receiver_fd(mempool_receiver *receiver, std::int32_t *fd) {
-    return with_receiver(receiver, [&]() -> Status {
+    return with_opened(receiver, "receiver", [&]() -> Status {
         if (fd == nullptr) return null("fd");
         *fd = receiver->receiver->fd();
         return {};
@@ -599,7 +676,7 @@ mempool_status mempool_receiver_fd(mempool_receiver *receiver, std::int32_t *fd)
 }
 
 mempool_status mempool_receiver_lag(mempool_receiver *receiver, std::uint64_t *events) {
-    return with_receiver(receiver, [&]() -> Status {
+    return with_opened(receiver, "receiver", [&]() -> Status {
         if (events == nullptr) return null("events");
         *events = receiver->receiver->length();
         return {};
@@ -607,7 +684,7 @@ mempool_status mempool_receiver_lag(mempool_receiver *receiver, std::uint64_t *e
 }
 
 mempool_status mempool_receiver_resubscribe(mempool_receiver *receiver, mempool_receiver **fresh) {
-    return with_receiver(receiver, [&]() -> Status {
+    return with_opened(receiver, "receiver", [&]() -> Status {
         if (fresh == nullptr) return null("fresh");
         *fresh = new mempool_receiver{receiver->pool, receiver->pool->subscribe()};
         return {};

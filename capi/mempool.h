@@ -193,12 +193,16 @@ MEMPOOL_API void mempool_release(mempool *pool);
 /* ---------------------------------------------------------------------------------------------------------------------
  * 6 SUBMITTING. One queue; each producer's order is kept. Ids are 1, 2, 3 ... in queue order.
  */
+typedef struct mempool_completions mempool_completions; /* chapter 7 */
+
 typedef struct mempool_submit_options {
     uint32_t struct_size;
     uint32_t reserved;          /* 0 */
     const char *topic;          /* NULL or "mempool" */
     const void *key;            /* idempotency key: UNSUPPORTED in this version, leave NULL */
     size_t key_size;
+    mempool_completions *completions; /* NULL, or the queue of the same pool that is to hear the outcome; FULL where it has no place */
+    uint64_t user_data;         /* comes back with that outcome */
 } mempool_submit_options;
 
 /* Queues one transaction: `size` bytes, 1 to tx_max_bytes, copied. Never blocks. Out (may be NULL): its id.
@@ -246,6 +250,40 @@ MEMPOOL_API mempool_status mempool_tx_status(mempool *pool, uint64_t id, mempool
 /* Waits until all that was accepted before this call has its outcome; it is not gathered any longer for a fuller batch. TIMEOUT: call
  * again. CLOSED: the pool ended without applying it. REENTRANT from the apply callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_flush(mempool *pool, int64_t timeout_ms);
+
+/* Outcomes without waiting for each: a submission that names a completion queue reserves a place in it, so that nothing settles into the
+ * void; its outcome arrives there. One queue for as many producers as one likes; one thread at a time reads. */
+enum { MEMPOOL_COMPLETION_OUTCOME = 0, MEMPOOL_COMPLETION_ROOM = 1 };
+
+typedef struct mempool_completion {
+    uint32_t struct_size;
+    int32_t kind;               /* OUTCOME: of one transaction; ROOM: the pool's queue has room again, the fields below are 0 */
+    int32_t status;             /* MEMPOOL_TX_APPLIED or MEMPOOL_TX_REJECTED */
+    int32_t reserved;
+    uint64_t id;
+    uint64_t batch;
+    uint64_t user_data;         /* as it was submitted */
+    const char *reason;         /* of a rejection, else ""; borrowed until the next mempool_completions_next or _close */
+} mempool_completion;
+
+/* Opens a queue of at most `capacity` outcomes, ready and under way together (1 to 2^22). Out: yours, close it. INVALID, NO_MEMORY. Since 0.1. */
+MEMPOOL_API mempool_status mempool_completions_open(mempool *pool, size_t capacity, mempool_completions **completions);
+
+/* Takes what is ready, at most `most`, into an array whose elements all have the struct_size of the first. Out: how many; 0 unless OK.
+ * TIMEOUT: none came in time. CLOSED: the pool has stopped and everything was taken. REENTRANT: waiting inside apply. Since 0.1. */
+MEMPOOL_API mempool_status mempool_completions_next(mempool_completions *completions, mempool_completion *array, size_t most, int64_t timeout_ms,
+                                                    size_t *count);
+
+/* A descriptor that is readable exactly while the next call would not time out at once: level-triggered, for poll, epoll, asyncio. The
+ * queue's own: do not read, write or close it. SYSTEM (no descriptor). Since 0.1. */
+MEMPOOL_API mempool_status mempool_completions_fd(mempool_completions *completions, int32_t *fd);
+
+/* Asks for one ROOM entry: when the pool's queue next has room (at once, if it has), or is closed. Since 0.1. */
+MEMPOOL_API mempool_status mempool_completions_arm_room(mempool_completions *completions);
+
+/* Ends and frees it. What is under way is applied all the same, its outcome is for mempool_tx_status alone. Not while another thread is
+ * inside next. Since 0.1. */
+MEMPOOL_API void mempool_completions_close(mempool_completions *completions);
 
 /* ---------------------------------------------------------------------------------------------------------------------
  * 8 APPLYING. The batch thread drains the queue in ticks and asks the host which transactions hold.

@@ -265,6 +265,45 @@ private:
     std::unique_ptr<mempool_event, Free> owned_;
 };
 
+/// Outcomes without waiting for each: submissions name it. One thread at a time reads.
+class Completions {
+public:
+    /// Takes ownership.
+    explicit Completions(mempool_completions *completions) noexcept : completions_(completions) {}
+
+    /// Fills `out` with what is ready, as many as it has elements; returns their number. 0: the time was up, or closed(). The reasons
+    /// are borrowed until the next call.
+    std::size_t next(std::vector<mempool_completion> &out, Milliseconds timeout = no_limit) {
+        for (mempool_completion &each : out) each.struct_size = sizeof each;
+        std::size_t count = 0;
+        const mempool_status status =
+            mempool_completions_next(completions_.get(), out.data(), out.size(), timeout.count(), &count);
+        if (status == MEMPOOL_CLOSED)
+            closed_ = true;
+        else if (status != MEMPOOL_TIMEOUT)
+            check(status);
+        return count;
+    }
+    /// The pool has stopped and everything was taken.
+    [[nodiscard]] bool closed() const noexcept { return closed_; }
+    /// Readable exactly while next() would not time out at once; the queue's own.
+    [[nodiscard]] int fd() const {
+        std::int32_t descriptor = -1;
+        check(mempool_completions_fd(completions_.get(), &descriptor));
+        return descriptor;
+    }
+    /// One ROOM entry when the pool's queue next has room.
+    void arm_room() const { check(mempool_completions_arm_room(completions_.get())); }
+    [[nodiscard]] mempool_completions *get() const noexcept { return completions_.get(); }
+
+private:
+    struct Close {
+        void operator()(mempool_completions *completions) const noexcept { mempool_completions_close(completions); }
+    };
+    std::unique_ptr<mempool_completions, Close> completions_;
+    bool closed_ = false;
+};
+
 /// A cursor of one's own. One thread at a time.
 class Receiver {
 public:
@@ -372,6 +411,22 @@ public:
         return id;
     }
 
+    /// The outcome arrives in `completions`, with `user_data`.
+    std::uint64_t submit(std::string_view data, const Completions &completions, std::uint64_t user_data = 0) const {
+        mempool_submit_options options{};
+        options.struct_size = sizeof options;
+        options.completions = completions.get();
+        options.user_data = user_data;
+        std::uint64_t id = 0;
+        check(mempool_submit(pool_, data.data(), data.size(), &options, &id));
+        return id;
+    }
+    /// A queue for at most `capacity` outcomes, ready and under way together.
+    [[nodiscard]] Completions completions(std::size_t capacity) const {
+        mempool_completions *opened = nullptr;
+        check(mempool_completions_open(pool_, capacity, &opened));
+        return Completions(opened);
+    }
     /// Waits for room, first come first served.
     std::uint64_t submit_wait(std::string_view data, Milliseconds timeout = no_limit) const {
         std::uint64_t id = 0;

@@ -35,11 +35,32 @@ void Batcher::tick(std::vector<Transaction> &transactions) {
     const std::uint64_t first = transactions.front().id;
     const std::uint64_t last = transactions.back().id;
     settling_->begin();
-    source_.publish(std::move(event), [settling = settling_, first, last, number = number_,
-                                       rejections = std::move(rejections)]() mutable {
-        settling->outcomes.settle(first, last, number, std::move(rejections));
-        settling->done();
-    });
+    source_.publish(std::move(event),
+                    [settling = settling_, first, last, number = number_, notices = notices(transactions, rejections),
+                     rejections = std::move(rejections)]() mutable {
+                        settling->outcomes.settle(first, last, number, std::move(rejections));
+                        for (Notices &each : notices) each.completions->deliver(each.settled);
+                        settling->done();
+                    });
+}
+
+/// One list for each completion queue that somebody named.
+std::vector<Batcher::Notices> Batcher::notices(const std::vector<Transaction> &transactions,
+                                               const std::vector<Rejection> &rejections) const {
+    std::vector<Notices> all;
+    auto rejection = rejections.begin();
+    for (const Transaction &transaction : transactions) {
+        const bool rejected = rejection != rejections.end() && rejection->id == transaction.id;
+        if (const auto &completions = transaction.claim.completions) {
+            auto list = std::ranges::find(all, completions, &Notices::completions);
+            if (list == all.end()) list = all.insert(all.end(), {completions, {}});
+            list->settled.push_back({rejected ? Completion::Kind::rejected : Completion::Kind::applied, transaction.id,
+                                     number_, transaction.claim.user_data,
+                                     rejected ? rejection->reason : std::string()});
+        }
+        if (rejected) ++rejection;
+    }
+    return all;
 }
 
 void Batcher::apply(Batch &batch) {

@@ -57,6 +57,12 @@ private:
         std::atomic<std::size_t> left{1};
     };
 
+    struct Notices {
+        std::shared_ptr<Completions> completions;
+        std::vector<Completion> settled;
+    };
+    std::vector<Notices> notices(const std::vector<Transaction> &transactions,
+                                 const std::vector<Rejection> &rejections) const;
     void tick(std::vector<Transaction> &transactions);
     void apply(Batch &batch);
 

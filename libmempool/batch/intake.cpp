@@ -19,13 +19,30 @@ Status Intake::submit(std::string data, std::uint64_t &id) {
     return submit_many({&data, 1}, id, at_once);
 }
 
-Status Intake::submit_many(std::span<std::string> data, std::uint64_t &first, Instant deadline) {
+Queue::Push Intake::push(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim) {
+    Queue::Push result = Queue::Push::closed;
+    try {
+        result =
+            deadline == at_once ? queue_.push(data, first, claim) : queue_.push_until(data, first, deadline, claim);
+    } catch (...) {
+        if (claim.completions) claim.completions->give_back(data.size());
+        throw;
+    }
+    if (result != Queue::Push::accepted && claim.completions) claim.completions->give_back(data.size());
+    return result;
+}
+
+Status Intake::submit_many(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim) {
     if (data.empty()) return {Code::invalid, "there is no transaction among them; give at least one"};
     for (const std::string &each : data)
         if (Status size = check_size(each.size()); !size.ok()) return size;
     if (!open_.load(std::memory_order_acquire)) return {Code::state, "the pool is not started yet; call start first"};
-    const Queue::Push result =
-        deadline == at_once ? queue_.push(data, first) : queue_.push_until(data, first, deadline);
+    if (claim.completions && !claim.completions->reserve(data.size())) {
+        refused_.fetch_add(1, std::memory_order_relaxed);
+        return {Code::full, "the completion queue has no place for " + std::to_string(data.size()) + " more of its " +
+                                std::to_string(claim.completions->capacity()) + "; read it, or open a larger one"};
+    }
+    const Queue::Push result = push(data, first, deadline, claim);
     if (result == Queue::Push::full || result == Queue::Push::full_bytes || result == Queue::Push::timeout)
         refused_.fetch_add(1, std::memory_order_relaxed);
     switch (result) {

@@ -27,7 +27,8 @@ public:
     /// Queues one transaction; never blocks. Not ok: nothing was queued, and the detail says what to do.
     Status submit(std::string data, std::uint64_t &id);
     /// The same, all of them or none: their ids are first, first + 1 ... Waits in line for room until the deadline (`at_once`: not at all).
-    Status submit_many(std::span<std::string> data, std::uint64_t &first, Instant deadline);
+    /// claim: whom the outcomes are for; FULL too where its queue has no place for them.
+    Status submit_many(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim = {});
     /// Whether `size` bytes would be taken: INVALID for none, TOO_LARGE. So that nobody copies or reads what is refused anyway.
     Status check_size(std::size_t size) const;
 
@@ -41,6 +42,8 @@ public:
     std::size_t tx_max_bytes() const { return tx_max_bytes_; }
 
 private:
+    Queue::Push push(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim);
+
     Queue &queue_;
     const std::size_t tx_max_bytes_;
     const std::size_t queue_capacity_;

@@ -12,6 +12,7 @@ struct Queue::Waiting {
     std::span<std::string> data;
     std::size_t bytes;
     std::uint64_t &first;
+    const Claim &claim;
     Push result = Push::timeout;  // until it was served or sent away
     std::condition_variable served = {};
     Waiting *previous = nullptr;
@@ -23,6 +24,11 @@ Queue::Queue(std::size_t capacity, std::size_t bytes) : capacity_(capacity), byt
 }
 
 namespace {
+
+void tell_room(const std::vector<std::weak_ptr<RoomListener>> &listeners) {
+    for (const auto &listener : listeners)
+        if (const auto here = listener.lock()) here->room();
+}
 
 std::size_t size_of(std::span<const std::string> data) {
     std::size_t bytes = 0;
@@ -40,12 +46,12 @@ Queue::Push Queue::check(std::span<const std::string> data, std::size_t bytes) c
     return Push::accepted;
 }
 
-void Queue::accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first) {
+void Queue::accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first, const Claim &claim) {
     if (waiting_.empty()) first_came_ = Clock::now();
     const std::size_t before = waiting_.size();
     try {
         // An empty place first: where there is no memory for it, nothing has been moved.
-        for (std::size_t count = 0; count < data.size(); ++count) waiting_.push_back({last_id_ + 1 + count, {}});
+        for (std::size_t count = 0; count < data.size(); ++count) waiting_.push_back({last_id_ + 1 + count, {}, claim});
     } catch (...) {
         waiting_.resize(before);
         throw;
@@ -62,14 +68,14 @@ void Queue::accept(std::span<std::string> data, std::size_t bytes, std::uint64_t
     }
 }
 
-Queue::Push Queue::push(std::span<std::string> data, std::uint64_t &first) {
+Queue::Push Queue::push(std::span<std::string> data, std::uint64_t &first, const Claim &claim) {
     const std::size_t bytes = size_of(data);
     const std::lock_guard lock(mutex_);
     Push result = check(data, bytes);
     // Who came before and waits is served first.
     if (result == Push::accepted && line_first_ != nullptr) result = Push::full;
     if (result == Push::accepted) {
-        accept(data, bytes, first);
+        accept(data, bytes, first, claim);
     } else if (result == Push::full || result == Push::full_bytes) {
         refused_ = true;
         if (wake_at_ != 0) news_.notify_one();
@@ -77,16 +83,16 @@ Queue::Push Queue::push(std::span<std::string> data, std::uint64_t &first) {
     return result;
 }
 
-Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline) {
+Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim) {
     const std::size_t bytes = size_of(data);
     std::unique_lock lock(mutex_);
     const Push now = check(data, bytes);
     if (now == Push::closed || now == Push::never_fits) return now;
     if (now == Push::accepted && line_first_ == nullptr) {
-        accept(data, bytes, first);
+        accept(data, bytes, first, claim);
         return now;
     }
-    Waiting waiting{data, bytes, first};
+    Waiting waiting{data, bytes, first, claim};
     waiting.previous = line_last_;
     (line_last_ != nullptr ? line_last_->next : line_first_) = &waiting;
     line_last_ = &waiting;
@@ -113,7 +119,7 @@ void Queue::serve_line() {
         }
         if (result == Push::accepted) {
             try {
-                accept(waiting.data, waiting.bytes, waiting.first);
+                accept(waiting.data, waiting.bytes, waiting.first, waiting.claim);
             } catch (const std::bad_alloc &) {
                 return;  // it waits on: the next drain tries again
             }
@@ -156,7 +162,30 @@ std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milli
         waiting_.pop_front();
     }
     serve_line();
+    const auto listeners = take_room_listeners();
+    lock.unlock();
+    tell_room(listeners);
     return count;
+}
+
+bool Queue::has_room() const {
+    return closed_ || (line_first_ == nullptr && waiting_.size() < capacity_ && bytes_ < bytes_max_);
+}
+
+std::vector<std::weak_ptr<RoomListener>> Queue::take_room_listeners() {
+    if (!has_room()) return {};
+    return std::exchange(room_listeners_, {});
+}
+
+void Queue::when_room(const std::shared_ptr<RoomListener> &listener) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!has_room()) {
+            room_listeners_.push_back(listener);
+            return;
+        }
+    }
+    listener->room();
 }
 
 std::uint64_t Queue::hurry() {
@@ -167,10 +196,13 @@ std::uint64_t Queue::hurry() {
 }
 
 void Queue::close() {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     closed_ = true;
     serve_line();
     news_.notify_one();
+    const auto listeners = take_room_listeners();
+    lock.unlock();
+    tell_room(listeners);
 }
 
 std::size_t Queue::length() const {

@@ -15,18 +15,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "channel/completions.hpp"
 
 namespace mempool {
 
 struct Transaction {
     std::uint64_t id;
     std::string data;
+    Claim claim = {};
 };
 
 class Queue {
@@ -41,15 +44,19 @@ public:
 
     /// Takes all of `data` or nothing (B8); never blocks. accepted: the strings are moved from, and their ids are first, first + 1 ...
     /// Closed wins over full (B3).
-    Push push(std::span<std::string> data, std::uint64_t &first);
+    /// claim: whom each outcome is for, places reserved.
+    Push push(std::span<std::string> data, std::uint64_t &first, const Claim &claim = {});
     Push push(std::string data, std::uint64_t &id) { return push({&data, 1}, id); }
     /// The same, but waits in line for room until the deadline: full and full_bytes become timeout.
-    Push push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline);
+    Push push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim = {});
 
     /// Appends at most `limit` transactions to `out` and gives their number (B6). limit 0 returns at once. Otherwise it waits for the
     /// first one, and then gathers until `gather` has passed since that one came, `limit` are there, the queue is full, or somebody is
     /// in a hurry. 0 only when closed and drained, repeatably. Batch thread only.
     std::size_t drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather);
+
+    /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed.
+    void when_room(const std::shared_ptr<RoomListener> &listener);
 
     /// What was accepted before is not gathered any longer. Gives the id accepted last.
     std::uint64_t hurry();
@@ -65,7 +72,9 @@ private:
     struct Waiting;
 
     Push check(std::span<const std::string> data, std::size_t bytes) const;
-    void accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first);
+    void accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first, const Claim &claim);
+    bool has_room() const;
+    std::vector<std::weak_ptr<RoomListener>> take_room_listeners();
     void serve_line();
     void leave_line(Waiting &waiting);
     bool ready(std::size_t limit) const;
@@ -85,6 +94,7 @@ private:
     bool closed_ = false;
     Waiting *line_first_ = nullptr;
     Waiting *line_last_ = nullptr;
+    std::vector<std::weak_ptr<RoomListener>> room_listeners_;
 };
 
 }  // namespace mempool

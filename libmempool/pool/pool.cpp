@@ -179,6 +179,7 @@ bool Pool::pass_gate() {
 
 void Pool::batch_thread() {
     batcher_.run();
+    finish_completions();
     topic_.ring.close();
     if (shard_) shard_->drain();
     callbacks_.finish();
@@ -218,6 +219,7 @@ Status Pool::stop(std::int64_t timeout_ms) {
         state_ = State::stopped;
         lock.unlock();
         intake_.close();
+        finish_completions();
         topic_.ring.close();
         outcomes_.close();
         return {};
@@ -284,21 +286,47 @@ bool Pool::forked() const {
     return generation_ != process_generation();
 }
 
-Status Pool::submit(const void *data, std::size_t size, std::uint64_t &id) {
+Status Pool::submit(const void *data, std::size_t size, std::uint64_t &id, const Claim &claim) {
     if (Status status = intake_.check_size(size); !status.ok()) return status;
-    return intake_.submit(std::string(static_cast<const char *>(data), size), id);
+    std::string copy(static_cast<const char *>(data), size);
+    return intake_.submit_many({&copy, 1}, id, at_once, claim);
 }
 
-Status Pool::submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id) {
+Status Pool::submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id,
+                         const Claim &claim) {
     if (Status status = intake_.check_size(size); !status.ok()) return status;
     if (batcher_.on_batch_thread())
         return {Code::reentrant, "apply can't wait for room: it is what makes it; use submit, or another thread"};
     std::string copy(static_cast<const char *>(data), size);
-    return intake_.submit_many({&copy, 1}, id, deadline_after(timeout_ms));
+    return intake_.submit_many({&copy, 1}, id, deadline_after(timeout_ms), claim);
 }
 
-Status Pool::submit_many(std::span<std::string> data, std::uint64_t &first) {
-    return intake_.submit_many(data, first, at_once);
+Status Pool::submit_many(std::span<std::string> data, std::uint64_t &first, const Claim &claim) {
+    return intake_.submit_many(data, first, at_once, claim);
+}
+
+std::shared_ptr<Completions> Pool::open_completions(std::size_t capacity) {
+    auto completions = std::make_shared<Completions>(capacity);
+    bool over = false;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(completions_, [](const auto &each) { return each.expired(); });
+        completions_.push_back(completions);
+        over = settled_;
+    }
+    if (over) completions->finish();
+    return completions;
+}
+
+void Pool::finish_completions() {
+    std::vector<std::weak_ptr<Completions>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        settled_ = true;
+        all.swap(completions_);
+    }
+    for (const auto &each : all)
+        if (const auto completions = each.lock()) completions->finish();
 }
 
 Status Pool::flush(std::int64_t timeout_ms) {

@@ -66,11 +66,15 @@ public:
     bool forked() const;
 
     Status check_size(std::size_t size) const { return intake_.check_size(size); }
-    Status submit(const void *data, std::size_t size, std::uint64_t &id);
+    Status submit(const void *data, std::size_t size, std::uint64_t &id, const Claim &claim = {});
     /// Waits for room, first come first served.
-    Status submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id);
+    Status submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id,
+                       const Claim &claim = {});
     /// All or none; the strings are moved from where they were accepted.
-    Status submit_many(std::span<std::string> data, std::uint64_t &first);
+    Status submit_many(std::span<std::string> data, std::uint64_t &first, const Claim &claim = {});
+    /// A queue for outcomes, ended by the pool's end. capacity: entries, at least 1.
+    std::shared_ptr<Completions> open_completions(std::size_t capacity);
+    void tell_room(const std::shared_ptr<Completions> &completions) { queue_.when_room(completions); }
     /// Waits until all that was accepted before has its outcome; it is not gathered any longer.
     Status flush(std::int64_t timeout_ms);
     Status publish(std::string_view data, bool binary, std::size_t &listeners);
@@ -109,6 +113,7 @@ private:
     void callback_thread();
     void thread_ended();
     void begin_drain();
+    void finish_completions();
     void undo_start();
     Status found(Outcome &outcome) const;
 
@@ -134,6 +139,8 @@ private:
     bool callback_thread_ = false;
     std::vector<std::thread> threads_;
     std::int32_t port_ = 0;
+    bool settled_ = false;  // the batch thread has ended: no outcome will come that is not under way
+    std::vector<std::weak_ptr<Completions>> completions_;
 };
 
 }  // namespace mempool

@@ -26,6 +26,7 @@
     X(config_load_env) X(option_count) X(option_at) \
     X(open) X(start) X(port) X(state) X(stop) X(retain) X(release) \
     X(submit) X(submit_wait) X(submit_many) X(flush) X(tx_wait) X(tx_status) \
+    X(completions_open) X(completions_next) X(completions_fd) X(completions_arm_room) X(completions_close) \
     X(set_apply) X(batch_count) X(batch_at) X(batch_reject) X(batch_fail) \
     X(event_read) X(event_rejected) X(event_text) X(event_free) X(publish) \
     X(on_event) X(off_event) X(subscribe) X(receiver_next) X(receiver_fd) X(receiver_lag) X(receiver_resubscribe) X(receiver_close) \
@@ -97,7 +98,7 @@ typedef struct Test {
     const char *sentence;
     void (*run)(void);
 } Test;
-extern const Test config_tests[], life_tests[], apply_tests[], queue_tests[],
+extern const Test config_tests[], life_tests[], apply_tests[], queue_tests[], completion_tests[],
     event_tests[]; /* each ends with {NULL, NULL} */
 
 #endif

@@ -123,7 +123,7 @@ static void a_full_queue_refuses(void) {
 
 static void sizes_and_options_are_checked(void) {
     mempool *pool = start_pool(open_pool("tx_max_bytes", "8", NULL), NULL, NULL);
-    mempool_submit_options options = {sizeof options, 0, NULL, NULL, 0};
+    mempool_submit_options options = {sizeof options, 0, NULL, NULL, 0, NULL, 0};
     CHECK_STATUS(api.submit(pool, "12345678", 8, NULL, NULL), MEMPOOL_OK);
     CHECK_STATUS(api.submit(pool, "123456789", 9, NULL, NULL), MEMPOOL_TOO_LARGE);
     CHECK_TEXT(api.error_detail(), "tx_max_bytes");
