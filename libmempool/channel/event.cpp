@@ -20,6 +20,10 @@ std::string lagged_text(std::uint64_t missed) {
     return "lagged " + std::to_string(missed);
 }
 
+std::string draining_text(std::uint64_t reconnect_in_ms) {
+    return "draining " + std::to_string(reconnect_in_ms);
+}
+
 std::string reset_text(std::string_view epoch) {
     return "reset " + std::string(epoch);
 }

@@ -46,6 +46,8 @@ std::size_t payload_bytes(const Event &event);
 std::string event_text(const Event &event);
 /// "lagged 17"
 std::string lagged_text(std::uint64_t missed);
+/// "draining 2500"
+std::string draining_text(std::uint64_t reconnect_in_ms);
 /// "reset k3v9"
 std::string reset_text(std::string_view epoch);
 

@@ -6,8 +6,8 @@
 ///                        '----------------------------- release() when the peer is gone --------------------------------^
 ///   LIVE       hears events: next is the offset that it hears next
 ///   CLOSING    our close frame is queued behind what was begun; no event goes out any more; a deadline is set
-///   LINGERING  both closes are out and we are shut down for writing: what still comes is read and dropped, until the end or
-///              the deadline, so that the peer can read all that we sent
+///   LINGERING  the peer broke the protocol, our close is out and we are shut down for writing: what still comes is read and dropped,
+///              until the end or the deadline, so that the peer can read why
 ///
 /// Invariants: sent > 0 only while the event at `next` lies in the lane; then nothing of `out` has been sent. What a client costs when it
 /// is idle is its row: the rest is in `extras_`, and only while there is some.
@@ -39,6 +39,7 @@ public:
         peer_closed = 8,  // the peer's close frame has come
         lingering = 16,   // LINGERING
         extra = 32,       // extras_ has something of this seat
+        failed = 64,      // the peer broke the protocol: what it still sends is read and dropped
     };
 
     /// What a seat has only for a while.

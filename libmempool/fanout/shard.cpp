@@ -26,7 +26,9 @@ constexpr int news_at_once = 256;               // sockets looked at before othe
 constexpr std::size_t pulled_at_once = 1024;    // events
 constexpr std::size_t swept_at_once = 256;      // sends
 constexpr int reads_at_once = 4;                // of sizeof input_ bytes, from one socket
-constexpr milliseconds timer_grain{10};         // deadlines that lie closer are looked at together
+constexpr std::uint64_t reconnect_earliest_ms = 500;
+constexpr std::uint64_t reconnect_latest_ms = 5000;
+constexpr milliseconds timer_grain{10};  // deadlines that lie closer are looked at together
 
 int new_epoll_set(int wake_fd) {
     const int set = epoll_create1(EPOLL_CLOEXEC);
@@ -302,6 +304,7 @@ bool Shard::take_input(SeatId seat, std::span<char> input) {
                     // Nothing that still comes can be understood: the peer's close is not waited for.
                     if (!closing) close_seat(seat, inbound.code, inbound.reason);
                     seats_.set(seat, Seats::peer_closed);
+                    seats_.set(seat, Seats::failed);
                     break;
             }
             if (inbound.kind == Kind::close || inbound.kind == Kind::failed) {
@@ -327,15 +330,24 @@ void Shard::flush_and_settle(SeatId seat) {
 
 void Shard::settle(SeatId seat) {
     if (draining_ && !seats_.is(seat, Seats::closing) && seats_.place(seat).next >= lane_->tail()) {
+        websocket::append_frame(seats_.extra_of(seat).out, websocket::Opcode::text, draining_text(reconnect_in_ms()));
         close_seat(seat, websocket::CloseCode::going_away, "draining");
         if (!seats_.is(seat, Seats::blocked) && flush(seats_, seat, *lane_, sink_) == Flushed::gone) return drop(seat);
     }
     if (!seats_.is(seat, Seats::closing) || !seats_.is(seat, Seats::peer_closed)) return;
     Seats::Extra &extra = seats_.extra_of(seat);
     if (!extra.out.empty()) return;
+    // RFC 6455 7.1.1: both closes are out, so the server ends the connection first. A peer has nothing to say after its close that could
+    // turn our FIN into a reset; and one that leaves its own end open must not hold its seat, or a stop, until the deadline.
+    if (!seats_.is(seat, Seats::failed)) return drop(seat);
     extra.reader.reset();
     seats_.set(seat, Seats::lingering);
     shutdown(seats_.socket(seat), SHUT_WR);
+}
+
+/// When the client should come back: spread, so that not all who are sent away now knock at the next door in the same moment.
+std::uint64_t Shard::reconnect_in_ms() {
+    return std::uniform_int_distribution<std::uint64_t>(reconnect_earliest_ms, reconnect_latest_ms)(random_);
 }
 
 void Shard::close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason) {

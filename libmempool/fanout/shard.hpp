@@ -18,7 +18,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,6 +88,7 @@ private:
     void settle(SeatId seat);
     void close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason);
     void drop(SeatId seat);
+    std::uint64_t reconnect_in_ms();
     void expire();
     void begin_drain();
     void cut_now();
@@ -106,6 +109,7 @@ private:
     std::uint32_t history_ = 0;   // of the ring, that the lane belongs to
     std::string wire_;            // the frame being rendered
     std::vector<SeatId> unread_;  // seats whose socket had more than one turn reads
+    std::minstd_rand random_{std::random_device{}()};
     SeatId sweep_at_ = 0;
     bool news_ = false;    // the ring may have more than the lane
     bool behind_ = false;  // a seat before sweep_at_ may be behind the lane

@@ -283,18 +283,19 @@ def test_a_violation_is_closed_with_its_code(listen: Listen, raw: bytes, code: i
 
 
 def test_stop_closes_with_1001_after_the_last_event(listen: Listen) -> None:
-    """On stop a client hears what was accepted before, then close 1001; it answers, the connection ends, stop returns."""
+    """On stop a client hears what was accepted before, when to come back, then close 1001; it answers, the connection ends, stop returns."""
     pool = listen(batch_interval_ms=60000)
     with WebSocket(pool.port) as client:
         pool.submit("pay")
         stopping = threading.Thread(target=pool.stop)
         stopping.start()
         assert client.text() == "batch applied 1/1 txs"
-        assert client.close_code() == 1001
+        word, _, reconnect_in_ms = client.text().partition(" ")
+        assert word == "draining" and 500 <= int(reconnect_in_ms) <= 5000
+        assert client.next().opcode == CLOSE
         client.send(closing(1001))
         assert client.ended()
-        client.close()
-        stopping.join(LIMIT_S)
+        stopping.join(LIMIT_S)  # though the client's own end is open still
         assert pool.state == "STOPPED"
 
 
@@ -345,6 +346,7 @@ def test_the_websockets_library_hears_and_closes(listen: Listen, compression: st
         assert client.recv(LIMIT_S) == b"\0\xff"
         assert client.ping("there?").wait(LIMIT_S)
         pool.stop(LIMIT_S)
+        assert str(client.recv(LIMIT_S)).startswith("draining ")
         with pytest.raises(websockets.exceptions.ConnectionClosedOK) as closed:
             client.recv(LIMIT_S)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001

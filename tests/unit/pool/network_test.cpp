@@ -210,7 +210,6 @@ TEST(Network, a_close_is_answered_and_the_connection_ends) {
     client.send(frames::frame(frames::fin | 8, frames::big_endian(1000, 2)));
     EXPECT_EQ(client.read_frame(), "close:1000");
     EXPECT_EQ(client.read_all(), "");
-    client.finish();
     server.wait_for_listeners(0);
 }
 
@@ -290,10 +289,14 @@ TEST(Network, stop_gives_every_client_the_last_event_and_close_1001) {
     std::thread stopper([&server] { EXPECT_TRUE(server.pool->stop(-1).ok()); });
     for (auto &client : clients) {
         EXPECT_EQ(client->read_frame(), "text:batch applied 1/1 txs");
+        const std::string draining = client->read_frame();
+        EXPECT_TRUE(draining.starts_with("text:draining ")) << draining;
+        const int reconnect_in_ms = std::stoi(draining.substr(14));
+        EXPECT_GE(reconnect_in_ms, 500);
+        EXPECT_LE(reconnect_in_ms, 5000);
         EXPECT_EQ(client->read_frame(), "close:1001");
         client->send(frames::frame(frames::fin | 8, frames::big_endian(1001, 2)));
         EXPECT_EQ(client->read_all(), "");
-        client->finish();
     }
     EXPECT_EQ(producer.read_all(), "");
     stopper.join();
@@ -304,6 +307,7 @@ TEST(Network, a_client_that_does_not_answer_the_close_is_cut_at_the_deadline) {
     WireClient client(server.port);
     client.upgrade();
     ASSERT_TRUE(server.pool->stop(10'000).ok());
+    EXPECT_TRUE(client.read_frame().starts_with("text:draining "));
     EXPECT_EQ(client.read_frame(), "close:1001");
 }
 
