@@ -5,6 +5,7 @@
 /// A `mempool` handle counts the host's references; the pool itself is shared with its own threads and with receivers. With the last
 /// release a pool is abandoned: it ends by itself. In a forked child nothing of the parent's pool is touched or freed.
 
+#include "base/memory.hpp"
 #include "boundary.hpp"
 #include "handles.hpp"
 
@@ -538,6 +539,7 @@ mempool_status mempool_on_event(mempool_handle *pool, const mempool_subscribe_op
                 [callback, kept](const core::Heard &heard) {
                     try {
                         mempool_event event;
+                        core::once_there_is_memory([&] { event.text.reserve(core::text_max_bytes); });
                         fill_event(event, heard);
                         callback(kept->user, &event);
                     } catch (...) {  // a C++ host's exception: the contract says that it must not, and it ends here

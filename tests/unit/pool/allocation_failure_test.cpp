@@ -8,67 +8,20 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "mempool.h"
+#include "unit/pool/failing_allocations.hpp"
+
+using namespace mempool_test;
 
 namespace {
 
 constexpr std::int64_t patience_ms = 20'000;
 constexpr int allocations_max = 2000;  // no call here needs more: the loops end
-
-// Plain thread-locals: they allocate nothing themselves. A thread fails its own allocations only.
-thread_local bool armed = false;
-thread_local bool fired = false;
-thread_local bool for_good = false;
-thread_local int left = 0;
-
-bool fails_now() {
-    if (!armed) return false;
-    if (left-- > 0) return false;
-    left = 0;
-    armed = for_good;
-    return fired = true;
-}
-
-/// While it lives, the calling thread's n-th allocation fails, and with `all` each one after it.
-class Failing {
-public:
-    Failing(int n, bool all) {
-        left = n;
-        for_good = all;
-        fired = false;
-        armed = true;
-    }
-    ~Failing() { armed = false; }
-    Failing(const Failing &) = delete;
-    Failing &operator=(const Failing &) = delete;
-};
-
-}  // namespace
-
-// Not inlined: g++ 12 would see free() of what some other `new` returned, and warn (-Wmismatched-new-delete).
-[[gnu::noinline]] void *operator new(std::size_t bytes) {
-    if (!fails_now())
-        if (void *memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void *operator new(std::size_t bytes, const std::nothrow_t &) noexcept {
-    return fails_now() ? nullptr : std::malloc(bytes > 0 ? bytes : 1);
-}
-[[gnu::noinline]] void operator delete(void *memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void *memory, std::size_t) noexcept {
-    std::free(memory);
-}
-
-namespace {
 
 struct Config {
     mempool_config *config = nullptr;
@@ -467,4 +420,51 @@ TEST(AllocationFailure, of_stop_and_release) {
     fail_each(running, stop, MEMPOOL_OK, [](World &) {});
     fail_each(with_network, stop, MEMPOOL_OK, [](World &) {});
     fail_each([] { return std::make_unique<World>(Settings{}, false); }, release, MEMPOOL_OK, [](World &) {});
+}
+
+namespace {
+
+/// Lets the rest of its tick, and the drain after it, fail at one allocation of the batch thread.
+struct Doomed {
+    int n = 0;
+    bool throws = false;
+};
+
+std::int32_t doom_the_tick(void *user, mempool_batch *batch) {
+    const Doomed &doomed = *static_cast<Doomed *>(user);
+    armed = false;  // what the last one left
+    reject_all(nullptr, batch);
+    left = doomed.n;
+    for_good = false;
+    fired = false;
+    armed = true;
+    return doomed.throws ? 7 : 0;  // "apply failed with 7" takes memory too
+}
+
+}  // namespace
+
+TEST(AllocationFailure, of_the_batch_thread_loses_nothing) {
+    constexpr std::uint64_t count = 6;
+    for (const bool throws : {false, true})
+        for (int n = 0; n < 60; ++n) {
+            SCOPED_TRACE("allocation " + std::to_string(n));
+            Doomed doomed{n, throws};
+            World world({{"queue_capacity", "2"}, {"batch_max", "2"}}, false);
+            ASSERT_EQ(mempool_set_apply(world.pool, doom_the_tick, &doomed, nullptr), MEMPOOL_OK);
+            ASSERT_EQ(mempool_start(world.pool), MEMPOOL_OK);
+            std::uint64_t accepted = 0;
+            for (std::uint64_t number = 0; number < count; ++number) {
+                const mempool_status status =
+                    mempool_submit_wait(world.pool, long_text.data(), long_text.size(), nullptr, patience_ms, nullptr);
+                EXPECT_TRUE(status == MEMPOOL_OK || status == MEMPOOL_NO_MEMORY) << status;
+                if (status == MEMPOOL_OK) ++accepted;
+            }
+            ASSERT_EQ(mempool_flush(world.pool, patience_ms), MEMPOOL_OK);
+            mempool_stats stats{};
+            stats.struct_size = sizeof stats;
+            ASSERT_EQ(mempool_stats_read(world.pool, &stats), MEMPOOL_OK);
+            EXPECT_EQ(stats.accepted, accepted);
+            EXPECT_EQ(stats.rejected, accepted);
+            EXPECT_EQ(stats.events, stats.batches);
+        }
 }
