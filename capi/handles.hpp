@@ -34,8 +34,8 @@ struct mempool_batch {
 };
 
 struct mempool_event {
-    core::Heard heard;
-    std::string text;  // of all but a message, whose payload is its text
+    core::Heard heard{};
+    std::string text{};  // of all but a message, whose payload is its text
 
     const core::Message *message() const {
         return heard.event ? std::get_if<core::Message>(&heard.event->body) : nullptr;

@@ -5,6 +5,7 @@
 /// A `mempool` handle counts the host's references; the pool itself is shared with its own threads and with receivers. With the last
 /// release a pool is abandoned: it ends by itself. In a forked child nothing of the parent's pool is touched or freed.
 
+#include "base/memory.hpp"
 #include "boundary.hpp"
 #include "handles.hpp"
 
@@ -14,6 +15,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -92,15 +94,25 @@ struct Keepsake {
     mempool_destroy_fn destroy;
 };
 
-mempool_event make_event(core::Heard heard) {
-    std::string text;
+/// Never fails where the event's text has room for text_max_bytes: what was heard is not lost then.
+void fill_event(mempool_event &event, core::Heard heard) {
     if (heard.kind == core::Heard::Kind::lagged)
-        text = core::lagged_text(heard.missed);
+        core::append_lagged_text(event.text, heard.missed);
     else if (heard.kind == core::Heard::Kind::reset)
-        text = core::reset_text(*heard.epoch);
-    else if (!std::holds_alternative<core::Message>(heard.event->body))
-        text = core::event_text(*heard.event);
-    return {std::move(heard), std::move(text)};
+        core::append_reset_text(event.text, *heard.epoch);
+    else if (const auto *batch = std::get_if<core::BatchDone>(&heard.event->body))
+        core::append_text(event.text, *batch);
+    event.heard = std::move(heard);
+}
+
+/// A status whose event has been taken: told without its sentence where there is no memory for that.
+template <class Sentence>
+Status told(Code code, Sentence sentence) {
+    try {
+        return {code, sentence()};
+    } catch (const std::bad_alloc &) {
+        return {code, {}};
+    }
 }
 
 mempool_outcome to_c(std::uint64_t id, const core::Outcome &outcome) {
@@ -603,7 +615,9 @@ mempool_status mempool_on_event(mempool_handle *pool, const mempool_subscribe_op
             Status status = here.on_event(
                 [callback, kept](const core::Heard &heard) {
                     try {
-                        const mempool_event event = make_event(heard);
+                        mempool_event event;
+                        core::once_there_is_memory([&] { event.text.reserve(core::text_max_bytes); });
+                        fill_event(event, heard);
                         callback(kept->user, &event);
                     } catch (...) {  // a C++ host's exception: the contract says that it must not, and it ends here
                     }
@@ -643,6 +657,7 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
             return {Code::reentrant,
                     "apply can't wait for events: it is what makes them; use timeout 0, or another thread"};
         auto room = std::make_unique<mempool_event>();  // before the event is taken: without memory nothing is lost
+        room->text.reserve(core::text_max_bytes);
         core::Heard heard = receiver->receiver->next(core::deadline_after(timeout_ms));
         switch (heard.kind) {
             case core::Heard::Kind::timeout:
@@ -656,13 +671,16 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
         }
         const core::Heard::Kind kind = heard.kind;
         const std::uint64_t missed = heard.missed;
-        *room = make_event(std::move(heard));
+        fill_event(*room, std::move(heard));
         *event = room.release();
         if (kind == core::Heard::Kind::lagged)
-            return {Code::lagged, "the receiver fell behind and missed " + std::to_string(missed) +
-                                      " events; raise ring_capacity, or read faster"};
+            return told(Code::lagged, [&] {
+                return "the receiver fell behind and missed " + std::to_string(missed) +
+                       " events; raise ring_capacity, or read faster";
+            });
         if (kind == core::Heard::Kind::reset)
-            return {Code::reset, "the topic's history was not continued; positions before are void"};
+            return told(Code::reset,
+                        [] { return std::string("the topic's history was not continued; positions before are void"); });
         return {};
     });
 }

@@ -3,16 +3,24 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+
+#include "base/memory.hpp"
 
 namespace mempool {
 
 void Batcher::run() {
     thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     std::vector<Transaction> transactions;
-    while (queue_.drain(transactions, limits_.batch_max, limits_.interval) > 0) {
+    const auto drain = [&] {
+        std::size_t drained = 0;
+        once_there_is_memory([&] { drained = queue_.drain(transactions, limits_.batch_max, limits_.interval); });
+        return drained;
+    };
+    while (drain() > 0) {
         tick(transactions);
         transactions.clear();
     }
@@ -25,23 +33,27 @@ void Batcher::tick(std::vector<Transaction> &transactions) {
     Batch batch(transactions);
     apply(batch);
 
-    std::vector<Rejection> rejections = batch.rejections();
-    BatchDone done{++number_, transactions.size() - rejections.size(), transactions.size(), {}};
-    const std::size_t listed = std::min(rejections.size(), rejections_listed);
-    done.rejected.assign(rejections.begin(), rejections.begin() + static_cast<std::ptrdiff_t>(listed));
-
+    // All that takes memory comes before the first word is said.
+    ++number_;
+    EventPtr event;
+    std::function<void()> settled;
+    once_there_is_memory([&] {
+        std::vector<Rejection> rejections = batch.rejections();
+        BatchDone done{number_, transactions.size() - rejections.size(), transactions.size(), {}};
+        const std::size_t listed = std::min(rejections.size(), rejections_listed);
+        done.rejected.assign(rejections.begin(), rejections.begin() + static_cast<std::ptrdiff_t>(listed));
+        event = std::make_shared<const Event>(Event{wall_time_us(), std::move(done)});
+        settled = [settling = settling_, first = transactions.front().id, last = transactions.back().id,
+                   number = number_, notices = notices(transactions, rejections),
+                   rejections = std::move(rejections)]() mutable {
+            once_there_is_memory([&] { settling->outcomes.settle(first, last, number, std::move(rejections)); });
+            for (Notices &each : notices) each.completions->deliver(each.settled);
+            settling->done();
+        };
+    });
     for (EventPtr &message : batch.take_held()) source_.publish(std::move(message), nullptr);
-    auto event = std::make_shared<const Event>(Event{wall_time_us(), std::move(done)});
-    const std::uint64_t first = transactions.front().id;
-    const std::uint64_t last = transactions.back().id;
     settling_->begin();
-    source_.publish(std::move(event),
-                    [settling = settling_, first, last, number = number_, notices = notices(transactions, rejections),
-                     rejections = std::move(rejections)]() mutable {
-                        settling->outcomes.settle(first, last, number, std::move(rejections));
-                        for (Notices &each : notices) each.completions->deliver(each.settled);
-                        settling->done();
-                    });
+    source_.publish(std::move(event), std::move(settled));
 }
 
 /// One list for each completion queue that somebody named.
@@ -69,9 +81,9 @@ void Batcher::apply(Batch &batch) {
     try {
         apply_(batch);
     } catch (const std::exception &error) {
-        batch.fail(std::string("apply threw: ") + error.what());
+        once_there_is_memory([&] { batch.fail(std::string("apply threw: ") + error.what()); });
     } catch (...) {
-        batch.fail("apply threw something that is no std::exception");
+        once_there_is_memory([&] { batch.fail("apply threw something that is no std::exception"); });
     }
     applying_ = nullptr;
 }

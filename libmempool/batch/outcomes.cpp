@@ -3,23 +3,29 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace mempool {
 
-void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> rejected) {
+void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> &&rejected) {
     std::deque<Range> gone;  // destroyed without the lock
     {
         const std::lock_guard lock(mutex_);
         assert(first == settled_to_ + 1);
         assert(last >= first);
+        ranges_.emplace_back();  // an empty place first: without memory for it nothing has changed
         totals_.rejected += rejected.size();
         totals_.applied += last - first + 1 - rejected.size();
         ++totals_.batches;
-        ranges_.push_back({first, last, batch, std::move(rejected)});
+        ranges_.back() = {first, last, batch, std::move(rejected)};
         settled_to_ = last;
         while (settled_to_ - ranges_.front().last >= capacity_) {
-            gone.push_back(std::move(ranges_.front()));
+            try {
+                gone.push_back(std::move(ranges_.front()));
+            } catch (const std::bad_alloc &) {
+                break;  // it goes with the next one: what is too old is not looked at
+            }
             ranges_.pop_front();
         }
     }

@@ -33,7 +33,8 @@ public:
     Outcomes &operator=(const Outcomes &) = delete;
 
     /// Settles ids first..last, the range after the one before. rejected: in id order. Wakes who waits for one of them.
-    void settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> rejected);
+    /// Without memory it throws, and has neither changed anything nor taken `rejected`.
+    void settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> &&rejected);
 
     /// given: the id given last, so that `pending` and `unknown` can be told apart.
     Outcome look(std::uint64_t id, std::uint64_t given) const;

@@ -10,14 +10,30 @@ std::size_t payload_bytes(const Event &event) {
     return bytes;
 }
 
+void append_text(std::string &out, const BatchDone &batch) {
+    out.append("batch applied ").append(std::to_string(batch.applied));
+    out.append("/").append(std::to_string(batch.total)).append(" txs");
+}
+
+void append_lagged_text(std::string &out, std::uint64_t missed) {
+    out.append("lagged ").append(std::to_string(missed));
+}
+
+void append_reset_text(std::string &out, std::string_view epoch) {
+    out.append("reset ").append(epoch);
+}
+
 std::string event_text(const Event &event) {
     if (const auto *message = std::get_if<Message>(&event.body)) return message->payload;
-    const auto &batch = std::get<BatchDone>(event.body);
-    return "batch applied " + std::to_string(batch.applied) + "/" + std::to_string(batch.total) + " txs";
+    std::string text;
+    append_text(text, std::get<BatchDone>(event.body));
+    return text;
 }
 
 std::string lagged_text(std::uint64_t missed) {
-    return "lagged " + std::to_string(missed);
+    std::string text;
+    append_lagged_text(text, missed);
+    return text;
 }
 
 std::string draining_text(std::uint64_t reconnect_in_ms) {
@@ -25,7 +41,9 @@ std::string draining_text(std::uint64_t reconnect_in_ms) {
 }
 
 std::string reset_text(std::string_view epoch) {
-    return "reset " + std::string(epoch);
+    std::string text;
+    append_reset_text(text, epoch);
+    return text;
 }
 
 }  // namespace mempool

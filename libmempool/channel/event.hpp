@@ -44,6 +44,11 @@ std::size_t payload_bytes(const Event &event);
 
 /// The event as a text listener reads it (docs/spec/wire.md, Text): "batch applied 2/3 txs", or the message as it is.
 std::string event_text(const Event &event);
+/// The same of all but a message, behind what stands in `out`; allocates nothing where that has room for text_max_bytes more.
+inline constexpr std::size_t text_max_bytes = 96;  // an epoch has up to 80
+void append_text(std::string &out, const BatchDone &batch);
+void append_lagged_text(std::string &out, std::uint64_t missed);
+void append_reset_text(std::string &out, std::string_view epoch);
 /// "lagged 17"
 std::string lagged_text(std::uint64_t missed);
 /// "draining 2500"

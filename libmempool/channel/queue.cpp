@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace mempool {
@@ -14,6 +15,7 @@ struct Queue::Waiting {
     std::uint64_t &first;
     const Claim &claim;
     Push result = Push::timeout;  // until it was served or sent away
+    bool no_memory = false;       // sent away: whoever made room for it had no memory
     std::condition_variable served = {};
     Waiting *previous = nullptr;
     Waiting *next = nullptr;
@@ -99,20 +101,21 @@ Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first,
     refused_ = true;
     if (wake_at_ != 0) news_.notify_one();
 
-    const auto served = [&] { return waiting.result != Push::timeout; };
+    const auto served = [&] { return waiting.no_memory || waiting.result != Push::timeout; };
     if (deadline == never) {
         waiting.served.wait(lock, served);
     } else if (!waiting.served.wait_until(lock, deadline, served)) {
         leave_line(waiting);
         serve_line();  // it may have been the one that did not fit
     }
+    if (waiting.no_memory) throw std::bad_alloc();
     return waiting.result;
 }
 
 void Queue::serve_line() {
     while (line_first_ != nullptr) {
         Waiting &waiting = *line_first_;
-        const Push result = check(waiting.data, waiting.bytes);
+        Push result = check(waiting.data, waiting.bytes);
         if (result == Push::full || result == Push::full_bytes) {
             refused_ = true;
             return;
@@ -121,7 +124,8 @@ void Queue::serve_line() {
             try {
                 accept(waiting.data, waiting.bytes, waiting.first, waiting.claim);
             } catch (const std::bad_alloc &) {
-                return;  // it waits on: the next drain tries again
+                waiting.no_memory = true;  // an empty queue might see no other drain: it must not wait for one
+                result = Push::timeout;
             }
         }
         leave_line(waiting);
@@ -155,7 +159,13 @@ std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milli
     }
     wake_at_ = 0;
     refused_ = false;
-    const std::size_t count = std::min(limit, waiting_.size());
+    std::size_t count = std::min(limit, waiting_.size());
+    try {
+        out.reserve(out.size() + count);
+    } catch (const std::bad_alloc &) {
+        count = std::min(count, out.capacity() - out.size());
+        if (count == 0 && !waiting_.empty()) throw;  // nothing was taken
+    }
     for (std::size_t taken = 0; taken < count; ++taken) {
         bytes_ -= waiting_.front().data.size();
         out.push_back(std::move(waiting_.front()));

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/memory.hpp"
+
 namespace mempool {
 namespace {
 
@@ -47,8 +49,10 @@ void Callbacks::run() {
         {
             std::vector<std::shared_ptr<Registration>> present;
             {
-                const std::lock_guard lock(mutex_);
-                present = registrations_;
+                once_there_is_memory([&] {
+                    const std::lock_guard lock(mutex_);
+                    present = registrations_;
+                });
             }
             for (const auto &registration : present) {
                 const Hearing hearing = hear(*registration);

@@ -80,9 +80,11 @@ Status Pool::start() {
             if (listened_to) spawn_callback_thread();
         }
     } catch (const std::system_error &error) {
-        status = {Code::system, std::string("the system has no thread or descriptor for us: ") + error.what()};
+        undo_start();  // first: it allocates nothing, a sentence may
+        return {Code::system, std::string("the system has no thread or descriptor for us: ") + error.what()};
     } catch (const std::bad_alloc &) {
-        status = {Code::no_memory, "no memory to start the pool"};
+        undo_start();
+        return {Code::no_memory, {}};
     }
     if (!status.ok()) {
         undo_start();
@@ -409,6 +411,10 @@ Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration)
         lock.unlock();
         callbacks_.remove(registration);
         return {Code::system, std::string("the system has no thread for the callback: ") + error.what()};
+    } catch (...) {  // without memory: the registration must not outlive the answer
+        lock.unlock();
+        callbacks_.remove(registration);
+        throw;
     }
     return {};
 }
