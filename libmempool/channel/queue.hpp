@@ -44,6 +44,7 @@ public:
     Push push(std::span<std::string> data, std::uint64_t &first);
     Push push(std::string data, std::uint64_t &id) { return push({&data, 1}, id); }
     /// The same, but waits in line for room until the deadline: full and full_bytes become timeout.
+    /// Throws std::bad_alloc, nothing queued, also where whoever made room had no memory to move it in.
     Push push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline);
 
     /// Appends at most `limit` transactions to `out` and gives their number (B6). limit 0 returns at once. Otherwise it waits for the
