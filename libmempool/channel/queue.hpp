@@ -48,6 +48,7 @@ public:
     Push push(std::span<std::string> data, std::uint64_t &first, const Claim &claim = {});
     Push push(std::string data, std::uint64_t &id) { return push({&data, 1}, id); }
     /// The same, but waits in line for room until the deadline: full and full_bytes become timeout.
+    /// Throws std::bad_alloc, nothing queued, also where whoever made room had no memory to move it in.
     Push push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim = {});
 
     /// Appends at most `limit` transactions to `out` and gives their number (B6). limit 0 returns at once. Otherwise it waits for the
