@@ -29,9 +29,22 @@ py::str library_path() {
 }  // namespace
 }  // namespace binding
 
+namespace {
+
+constexpr const char *only_main =
+    "mempool works in the main interpreter only, not in a sub-interpreter: import it there";
+
+bool in_main_interpreter() {
+    return PyInterpreterState_Get() == PyInterpreterState_Main();
+}
+
+}  // namespace
+
 // Python calls PyInit__core, below.
 PYBIND11_MODULE(_core_of_main_interpreter, module, py::multiple_interpreters::not_supported()) {
     using namespace binding;
+    // From 3.13 on Python calls PyInit__core in the main interpreter, whoever imports; this body runs in the one that does.
+    if (!in_main_interpreter()) throw py::import_error(only_main);
     py::register_local_exception_translator([](std::exception_ptr thrown) {
         try {
             if (thrown) std::rethrow_exception(thrown);
@@ -56,8 +69,7 @@ PYBIND11_MODULE(_core_of_main_interpreter, module, py::multiple_interpreters::no
 // others (PyGILState_Ensure), so this one looks first. 2026-11; drop it when test_a_sub_interpreter_is_refused passes
 // without.
 extern "C" PYBIND11_EXPORT PyObject *PyInit__core() {
-    if (PyInterpreterState_Get() == PyInterpreterState_Main()) return PyInit__core_of_main_interpreter();
-    PyErr_SetString(PyExc_ImportError,
-                    "mempool works in the main interpreter only, not in a sub-interpreter: import it there");
+    if (in_main_interpreter()) return PyInit__core_of_main_interpreter();
+    PyErr_SetString(PyExc_ImportError, only_main);
     return nullptr;
 }

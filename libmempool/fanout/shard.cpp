@@ -46,8 +46,14 @@ int new_epoll_set(int wake_fd) {
 
 }  // namespace
 
-Shard::Shard(Ring &ring, Limits limits)
-    : ring_(ring), limits_(limits), ready_(context_, new_epoll_set(wake_.fd())), timer_(context_) {
+Shard::Shard(Ring &ring, Limits limits) : ring_(ring), limits_(limits), ready_(context_), timer_(context_) {
+    const int set = new_epoll_set(wake_.fd());
+    try {
+        ready_.assign(set);
+    } catch (...) {
+        close(set);
+        throw;
+    }
     watch();
 }
 

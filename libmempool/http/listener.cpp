@@ -99,8 +99,10 @@ Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session
       services_(services),
       limits_(limits),
       max_connections_(max_connections),
-      listening_(shard.context(), socket.take()),
+      listening_(shard.context()),
       pause_(shard.context()) {
+    listening_.assign(socket.fd());  // where it throws, the descriptor is still the caller's
+    socket.take();
     shard.add_tenant(*this);
     await();
 }

@@ -31,6 +31,7 @@ public:
     Status listen_on(const std::string &host, std::uint16_t port);
 
     std::uint16_t port() const { return port_; }
+    int fd() const { return fd_; }
     int take() noexcept { return std::exchange(fd_, -1); }
 
 private:

@@ -74,7 +74,7 @@ def test_a_sub_interpreter_is_refused(run_python: Callable[..., object]) -> None
         "import mempool\n"
         "code = '''\n"
         "try: import mempool\n"
-        "except ImportError as error: print('refused:', error)\n"
+        "except ImportError as error: print('refused:', error, flush=True)\n"
         "'''\n"
         "if sys.version_info >= (3, 13):\n"
         "    import _interpreters as interpreters\n"
