@@ -44,7 +44,7 @@ public:
         std::size_t unsent_max_bytes;  // 0: the kernel's own choice
     };
 
-    /// Throws std::system_error where the kernel gives no descriptor.
+    /// Throws std::system_error, or Asio's own, where the kernel gives no descriptor.
     Shard(Ring &ring, Limits limits);
     ~Shard();
     Shard(const Shard &) = delete;

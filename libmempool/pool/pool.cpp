@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <cassert>
+#include <exception>
 #include <new>
 #include <string>
 #include <system_error>
@@ -79,12 +80,13 @@ Status Pool::start() {
             if (shard_) spawn("mempool-net", &Pool::network_thread);
             if (listened_to) spawn_callback_thread();
         }
-    } catch (const std::system_error &error) {
-        undo_start();  // first: it allocates nothing, a sentence may
-        return {Code::system, std::string("the system has no thread or descriptor for us: ") + error.what()};
     } catch (const std::bad_alloc &) {
         undo_start();
         return {Code::no_memory, {}};
+    } catch (const std::exception &error) {
+        // std::thread's and Asio's words for the same are of two families (boost::system::system_error is no std::system_error).
+        undo_start();  // first: it allocates nothing, a sentence may
+        return {Code::system, std::string("the system has no thread or descriptor for us: ") + error.what()};
     }
     if (!status.ok()) {
         undo_start();
@@ -375,7 +377,7 @@ Status Pool::tx_wait(std::uint64_t id, std::int64_t timeout_ms, Outcome &outcome
     return {Code::timeout, "transaction " + std::to_string(id) + " is pending still; wait again"};
 }
 
-Status Pool::found(Outcome &outcome) const {
+Status Pool::found(const Outcome &outcome) const {
     if (outcome.kind == Outcome::Kind::unknown) return {Code::not_found, "no transaction was ever given this id"};
     if (outcome.kind == Outcome::Kind::gone)
         return {Code::gone, "the outcome is no longer kept: the last " +

@@ -115,7 +115,7 @@ private:
     void begin_drain();
     void finish_completions();
     void undo_start();
-    Status found(Outcome &outcome) const;
+    Status found(const Outcome &outcome) const;
 
     const Options options_;
     const std::uint32_t generation_;

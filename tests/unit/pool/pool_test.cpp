@@ -2,6 +2,8 @@
 #include "pool/pool.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <future>
 #include <memory>
@@ -180,6 +182,32 @@ TEST(Pool, a_port_in_use_leaves_nothing_started_and_names_the_way_out) {
     ASSERT_TRUE(first->stop(-1).ok());
     ASSERT_TRUE(second->start().ok()) << "the port is free again, and so is the pool";
     ASSERT_TRUE(second->stop(-1).ok());
+}
+
+// Asio's own exceptions are none of the standard library's: one that left start() would leave the pool starting for ever.
+TEST(Pool, a_start_without_descriptors_is_refused_at_each_of_them_and_leaves_the_pool_open) {
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    bool started = false;
+    for (rlim_t spare = 0; !started && spare < 64; ++spare) {
+        SCOPED_TRACE("descriptors left: " + std::to_string(spare));
+        const auto pool = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}});
+        const int lowest_free = dup(0);
+        ASSERT_GE(lowest_free, 0);
+        close(lowest_free);
+        const rlimit tight{static_cast<rlim_t>(lowest_free) + spare, before.rlim_max};
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+        const Status status = pool->start();
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+        started = status.ok();
+        if (!started) {
+            EXPECT_EQ(status.code(), Code::system) << status.detail();
+            EXPECT_EQ(pool->state(), Pool::State::open);
+            ASSERT_TRUE(pool->start().ok()) << "with descriptors it can be started after all";
+        }
+        ASSERT_TRUE(pool->stop(-1).ok());
+    }
+    EXPECT_TRUE(started);
 }
 
 TEST(Pool, sizes_are_checked_before_anything_is_queued) {
