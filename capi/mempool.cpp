@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The C ABI over the pool: handles, views and callbacks of mempool.h, and nothing else; every decision is made below. The only file
-/// that defines an exported symbol. No exception leaves it, each failure leaves its sentence in mempool_error_detail().
+/// The C ABI over the pool: handles, views and callbacks of mempool.h, and what a field may not say in this version; every other
+/// decision is made below. The only file that defines an exported symbol. No exception leaves it, each failure leaves its sentence in mempool_error_detail().
 ///
 /// A `mempool` handle counts the host's references; the pool itself is shared with its own threads and with receivers. With the last
 /// release a pool is abandoned: it ends by itself. In a forked child nothing of the parent's pool is touched or freed.

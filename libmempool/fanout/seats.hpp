@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// The client table: a seat is a client of the stream, as a row in columns of one length. Owned by a shard; shard thread only.
 ///
-/// A seat's life (who takes each arrow: Shard, but for the two that flush() takes):
-///   FREE ---take()---> LIVE ---begin_close() or the peer's close---> CLOSING ---closed()---> LINGERING ---release()---> FREE
-///                        '----------------------------- release() when the peer is gone --------------------------------^
+/// A seat's life; every arrow is the shard's:
+///   FREE ---take()---> LIVE ---begin_close()---> CLOSING ---both closes are out---> FREE
+///                        |                          '----the peer broke the protocol---> LINGERING ---its end, the deadline---> FREE
+///                        '---the peer is gone---> FREE
 ///   LIVE       hears events: next is the offset that it hears next
 ///   CLOSING    our close frame is queued behind what was begun; no event goes out any more; a deadline is set
-///   LINGERING  the peer broke the protocol, our close is out and we are shut down for writing: what still comes is read and dropped,
-///              until the end or the deadline, so that the peer can read why
+///   LINGERING  our close is out and we are shut down for writing: what still comes is read and dropped, so that the peer can read why
 ///
 /// Invariants: sent > 0 only while the event at `next` lies in the lane; then nothing of `out` has been sent. What a client costs when it
 /// is idle is its row: the rest is in `extras_`, and only while there is some.
