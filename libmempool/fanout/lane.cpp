@@ -19,23 +19,29 @@ void Lane::append(std::string_view wire) {
         segment.bytes.append(wire);  // the last that may throw: then nothing was appended
         segment.ends.push_back(static_cast<std::uint32_t>(segment.bytes.size()));
     }
+    bytes_ += wire.size();
     ++tail_;
 }
 
 void Lane::restart(Offset at) {
     segments_.clear();
+    bytes_ = 0;
     tail_ = at;
     head_ = at;
 }
 
 Offset Lane::first_kept() const {
-    for (const Segment &segment : segments_)
-        if (segment.last() >= head_) return segment.first;
+    std::size_t bytes = bytes_;
+    for (const Segment &segment : segments_) {
+        const bool newest = &segment == &segments_.back();
+        if (segment.last() >= head_ && (bytes <= bytes_max_ || newest)) return segment.first;
+        bytes -= segment.bytes.size();
+    }
     return tail_;
 }
 
 void Lane::trim() {
-    while (trimmable()) segments_.pop_front();
+    for (const Offset kept = first_kept(); first() < kept; segments_.pop_front()) bytes_ -= segments_.front().bytes.size();
 }
 
 std::deque<Lane::Segment>::const_iterator Lane::segment_of(Offset offset) const {
