@@ -44,8 +44,9 @@ void Audience::on_socket(SeatId seat, Readiness readiness) {
 void Audience::on_writable(SeatId seat) {
     const Seats::Extra *extra = seats_.find_extra(seat);
     const bool only_events = extra == nullptr || extra->out.empty();
+    const Stamp full_at = seats_.full_at(seat);
     seats_.clear(seat, Seats::blocked);
-    if (send_and_settle(seat) == 0) return;
+    if (send_and_settle(seat) == 0) return seats_.set_full_at(seat, full_at);
     seats_.set_heard_at(seat, stamp());
     seats_.set_full_at(seat, stamp());
     // Our ping may have been among private bytes: its time runs from now.

@@ -41,7 +41,8 @@ Offset Lane::first_kept() const {
 }
 
 void Lane::trim() {
-    for (const Offset kept = first_kept(); first() < kept; segments_.pop_front()) bytes_ -= segments_.front().bytes.size();
+    for (const Offset kept = first_kept(); first() < kept; segments_.pop_front())
+        bytes_ -= segments_.front().bytes.size();
 }
 
 std::deque<Lane::Segment>::const_iterator Lane::segment_of(Offset offset) const {

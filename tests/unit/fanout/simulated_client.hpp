@@ -26,10 +26,10 @@ struct History {
         std::string payload;
     };
     std::string epoch;
-    bool renamed = false;     // its events are those of the history before, and more
-    std::uint64_t first = 1;  // offset of said[0]
-    std::uint64_t head = 1;   // of the ring, in this history
-    std::vector<Said> said;   // skipped events are there too, and never heard
+    bool renamed = false;         // its events are those of the history before, and more
+    std::uint64_t first = 1;      // offset of said[0]
+    std::uint64_t head = 1;       // of the ring, in this history
+    std::vector<Said> said = {};  // skipped events are there too, and never heard
 
     std::uint64_t tail() const { return first + said.size(); }
 };
@@ -76,7 +76,9 @@ private:
     /// Takes one frame from the front, and gives its size; nothing where it is not whole.
     std::optional<std::size_t> frame(std::string_view in) {
         if (in.size() < 2 || ::testing::Test::HasFatalFailure()) return std::nullopt;
-        const auto byte = [&](std::size_t at) { return static_cast<std::uint64_t>(static_cast<unsigned char>(in[at])); };
+        const auto byte = [&](std::size_t at) {
+            return static_cast<std::uint64_t>(static_cast<unsigned char>(in[at]));
+        };
         std::uint64_t size = byte(1);
         std::size_t header = 2;
         if (size == 126 || size == 127) {

@@ -19,6 +19,16 @@
 
 namespace mempool::test {
 
+/// What goes wrong in the server's own code, and not in the world around it: switched off wherever the world acts.
+class Faults {
+public:
+    virtual void on() = 0;
+    virtual void off() = 0;
+
+protected:
+    ~Faults() = default;
+};
+
 class SimulatedKernel final : public Kernel {
 public:
     struct Connection {
@@ -82,14 +92,24 @@ public:
     /// The news of a connection, told and forgotten.
     Readiness take_news(int socket) { return std::exchange(at(socket).news, {}); }
 
+    /// Takes less than there is room for, now and then.
+    void be_moody() { moody_ = true; }
     /// Lets the n-th call from now on fail, be it a watch, a write or a read.
     void fail_call(int n) { calls_left_ = n; }
     bool failed() const { return failed_; }
+    void suffer(Faults &faults) { faults_ = &faults; }
+    /// Runs a call of the server's.
+    template <class Call>
+    void serve(Call call) {
+        const Switch faults(faults_, true);
+        call();
+    }
 
     // ---- the server's side ----
 
     Instant now() override { return now_; }
     bool watch(int socket, SeatId seat) override {
+        const Switch here_is_the_world(faults_, false);
         if (fails_now()) return false;
         open(socket).watched = true;
         at(socket).seat = seat;
@@ -98,6 +118,7 @@ public:
         return true;
     }
     Written write(int socket, std::span<iovec> from) override {
+        const Switch here_is_the_world(faults_, false);
         Connection &here = open(socket);
         EXPECT_FALSE(here.server_finished);
         if (here.reset || fails_now()) return {0, true};
@@ -105,8 +126,8 @@ public:
         for (const iovec &part : from) offered += part.iov_len;
         EXPECT_GT(offered, 0U) << "a write of nothing";
         std::size_t most = std::min(offered, here.room);
-        // Sometimes the kernel takes less than there is room for.
-        if (most > 0 && random_() % 8 == 0) most = std::uniform_int_distribution<std::size_t>(0, most)(random_);
+        if (moody_ && most > 0 && random_() % 8 == 0)
+            most = std::uniform_int_distribution<std::size_t>(0, most)(random_);
         if (most > 0 && here.short_write) here.progress = now_;
         Written written{most, false};
         for (const iovec &part : from) {
@@ -122,6 +143,7 @@ public:
         return written;
     }
     Received read(int socket, std::span<char> into) override {
+        const Switch here_is_the_world(faults_, false);
         Connection &here = open(socket);
         if (here.reset || fails_now()) return {Received::Kind::gone};
         const std::size_t bytes = std::min(into.size(), here.to_server.size());
@@ -130,15 +152,39 @@ public:
         here.to_server.erase(0, bytes);
         return {Received::Kind::bytes, bytes};
     }
-    void finish(int socket) override { open(socket).server_finished = true; }
-    void end(int socket) override { open(socket).server_ended = true; }
+    void finish(int socket) override {
+        const Switch here_is_the_world(faults_, false);
+        open(socket).server_finished = true;
+    }
+    void end(int socket) override {
+        const Switch here_is_the_world(faults_, false);
+        open(socket).server_ended = true;
+    }
     void abort(int socket) override {
+        const Switch here_is_the_world(faults_, false);
         open(socket).server_aborted = true;
         at(socket).server_ended = true;
         at(socket).to_client.clear();
     }
 
 private:
+    /// Faults on or off for a while.
+    class Switch {
+    public:
+        Switch(Faults *faults, bool on) : faults_(faults), on_(on) { turn(on_); }
+        ~Switch() { turn(!on_); }
+        Switch(const Switch &) = delete;
+        Switch &operator=(const Switch &) = delete;
+
+    private:
+        void turn(bool on) {
+            if (faults_ == nullptr) return;
+            on ? faults_->on() : faults_->off();
+        }
+        Faults *faults_;
+        bool on_;
+    };
+
     Connection &open(int socket) {
         EXPECT_FALSE(at(socket).server_ended) << "connection " << socket << " was ended before";
         return at(socket);
@@ -151,6 +197,8 @@ private:
     std::mt19937 &random_;
     std::vector<Connection> connections_;
     Instant now_{std::chrono::hours(1)};
+    Faults *faults_ = nullptr;
+    bool moody_ = false;
     int calls_left_ = -1;
     bool failed_ = false;
 };

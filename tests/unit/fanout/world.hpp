@@ -15,9 +15,9 @@
 
 #include "channel/ring.hpp"
 #include "fanout/audience.hpp"
-#include "fanout/simulated_client.hpp"
-#include "fanout/simulated_kernel.hpp"
-#include "websocket/client_frames.hpp"
+#include "unit/fanout/simulated_client.hpp"
+#include "unit/fanout/simulated_kernel.hpp"
+#include "unit/websocket/client_frames.hpp"
 
 namespace mempool::test {
 
@@ -40,7 +40,8 @@ public:
     };
 
     static Audience::Limits default_limits() {
-        return {milliseconds(5000), {milliseconds(20'000), milliseconds(20'000), milliseconds(60'000)}, 1 << 16, 1 << 24};
+        return {
+            milliseconds(5000), {milliseconds(20'000), milliseconds(20'000), milliseconds(60'000)}, 1 << 16, 1 << 24};
     }
 
     World(std::mt19937 &random, const Options &options)
@@ -56,7 +57,6 @@ public:
     Ring &ring() { return ring_; }
     std::deque<Peer> &peers() { return peers_; }
     std::size_t up_to(std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random_); }
-    std::size_t lost_to_memory() const { return lost_to_memory_; }
 
     // ---- what is told ----
 
@@ -107,7 +107,8 @@ public:
             next = reset ? now.head : since->heard.value + 1;
         }
         peers_.push_back({SimulatedClient(told_, told_.size() - 1, next, reset), socket});
-        drive([&] { audience_.join(socket, std::string(SimulatedClient::preamble), early, since); });
+        std::string preamble(SimulatedClient::preamble);
+        drive([&] { audience_.join(socket, std::move(preamble), early, since); });
         return peers_.back();
     }
     bool is_in(const Peer &peer) { return !kernel_.at(peer.socket).server_ended; }
@@ -182,9 +183,8 @@ private:
     template <class Call>
     void drive(Call call) {
         try {
-            call();
+            kernel_.serve(call);
         } catch (const std::bad_alloc &) {
-            ++lost_to_memory_;
             audience_.start_over();
         }
         EXPECT_EQ(ring_.listeners(), audience_.clients());
@@ -207,7 +207,6 @@ private:
     std::deque<Peer> peers_;
     bool rung_ = false;
     int epochs_ = 0;
-    std::size_t lost_to_memory_ = 0;
     Audience audience_;
 };
 
