@@ -50,6 +50,7 @@ public:
                 EXPECT_TRUE(peer.client.greeted());
                 EXPECT_EQ(peer.client.next(), world_.tail());
                 EXPECT_FALSE(peer.client.in_the_middle());
+                EXPECT_TRUE(world_.kernel().at(peer.socket).to_server.empty()) << "was not read to the end";
             }
         }
         EXPECT_LE(without_reason, unlucky) << "ended without a reason";
@@ -169,6 +170,9 @@ private:
             case 9:
                 if (!peer.left && !peer.broke_protocol) say_in_pieces(peer);
                 return;
+            case 10:
+                if (!peer.left && !peer.broke_protocol && up_to(9) == 0) flood(peer);
+                return;
             default:
                 if (peer.reads) world_.reads(peer, up_to(1) == 0 ? up_to(50) : up_to(100'000));
         }
@@ -179,6 +183,14 @@ private:
         const std::size_t part = up_to(frame.size());
         world_.kernel().client_sends(peer.socket, frame.substr(0, part));
         peer.unsent = frame.substr(part);
+    }
+
+    /// More than is read of it in a turn.
+    void flood(World::Peer &peer) {
+        say_in_pieces(peer);
+        std::string frames = std::exchange(peer.unsent, {});
+        while (frames.size() < 300'000) frames += websocket::test::text(std::string(999, 'x'));
+        world_.kernel().client_sends(peer.socket, frames);
     }
 
     std::mt19937 random_;
@@ -264,4 +276,22 @@ TEST(RandomWorld, the_nth_allocation_fails_and_costs_one_client_at_most) {
             if (!faults.failed() || ::testing::Test::HasFailure()) break;
         }
     });
+}
+
+TEST(RandomWorld, no_input_is_forgotten_where_its_next_turn_has_no_memory) {
+    for (int n = 0;; ++n) {
+        SCOPED_TRACE("allocation " + std::to_string(n));
+        std::mt19937 random(1);
+        World world(random, {.ring_capacity = 8, .audience = World::default_limits()});
+        World::Peer &peer = world.join(1 << 20);
+        world.settle();
+        NthAllocation faults(n);
+        world.kernel().suffer(faults);
+        const std::string frame = websocket::test::text(std::string(1000, 'x'));
+        for (int count = 0; count < 1000; ++count) world.kernel().client_sends(peer.socket, frame);
+        world.tell_news(peer);
+        world.settle();
+        EXPECT_TRUE(!world.is_in(peer) || world.kernel().at(peer.socket).to_server.empty());
+        if (!faults.failed() || ::testing::Test::HasFailure()) break;
+    }
 }

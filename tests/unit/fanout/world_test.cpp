@@ -89,6 +89,43 @@ TEST_F(AudienceTest, what_the_lane_has_no_longer_is_rendered_from_the_ring_for_w
     EXPECT_EQ(slow.client.missed(), 0U);
 }
 
+TEST_F(AudienceTest, who_resumes_far_behind_and_reads_fast_is_served_a_part_a_turn_until_it_has_all) {
+    Audience::Limits limits = World::default_limits();
+    limits.lane_bytes = 64 * 1024;
+    World &here = world(1024, limits);
+    here.join(roomy);
+    for (int count = 0; count < 300; ++count) here.publish(5000);
+    here.settle();
+    World::Peer &resumed = here.join(roomy, Position{"e0", Offset{0}});
+    here.reads(resumed, roomy);
+    EXPECT_LT(resumed.client.next(), 100U);
+    here.settle();
+    EXPECT_EQ(resumed.client.next(), 301U);
+    EXPECT_EQ(resumed.client.missed(), 0U);
+}
+
+TEST_F(AudienceTest, what_is_told_in_the_middle_of_a_sweep_is_heard_by_those_before_it_too) {
+    World &here = world(8);
+    for (int count = 0; count < 600; ++count) here.join(roomy);
+    here.settle();
+    here.publish(10);
+    here.turn();  // the first 256
+    here.publish(10);
+    here.settle();
+    for (const World::Peer &peer : here.peers()) ASSERT_EQ(peer.client.next(), 3U);
+}
+
+TEST_F(AudienceTest, who_sends_more_than_its_turn_is_read_to_the_end) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    here.settle();
+    const std::string frame = websocket::test::text(std::string(1000, 'x'));
+    for (int count = 0; count < 1000; ++count) here.kernel().client_sends(peer.socket, frame);
+    here.says(peer, 9, "the last");
+    here.settle();
+    EXPECT_EQ(peer.client.pings_unanswered(), 0U);
+}
+
 TEST_F(AudienceTest, three_turns_of_the_ring_in_the_middle_of_a_frame_are_its_rest_and_exact_lag) {
     World &here = world(16);
     World::Peer &slow = here.join(20'000);
@@ -230,6 +267,19 @@ TEST_F(AudienceTest, a_server_that_slept_gives_up_nobody_whose_answer_has_come) 
     while (here.turn()) {
     }
     EXPECT_TRUE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, the_pong_has_its_time_from_when_the_ping_was_written_whole) {
+    World &here = world(8);
+    World::Peer &peer = here.join(SimulatedClient::preamble.size() + 1);
+    peer.reads = peer.answers = false;
+    here.live_through(30 * second, second);  // half of the ping is out, at 20 to 22.5 s
+    here.reads(peer, roomy);
+    here.settle();  // now the rest is
+    here.live_through(19 * second, second);
+    EXPECT_TRUE(here.is_in(peer));
+    here.live_through(4 * second, second);
+    EXPECT_FALSE(here.is_in(peer));
 }
 
 TEST_F(AudienceTest, with_zeroes_nobody_is_ever_given_up_nor_woken_for) {
