@@ -281,11 +281,11 @@ TEST(RandomWorld, the_nth_allocation_fails_and_costs_one_client_at_most) {
 TEST(RandomWorld, no_input_is_forgotten_where_its_next_turn_has_no_memory) {
     for (int n = 0;; ++n) {
         SCOPED_TRACE("allocation " + std::to_string(n));
+        NthAllocation faults(n);
         std::mt19937 random(1);
         World world(random, {.ring_capacity = 8, .audience = World::default_limits()});
         World::Peer &peer = world.join(1 << 20);
         world.settle();
-        NthAllocation faults(n);
         world.kernel().suffer(faults);
         const std::string frame = websocket::test::text(std::string(1000, 'x'));
         for (int count = 0; count < 1000; ++count) world.kernel().client_sends(peer.socket, frame);

@@ -101,6 +101,7 @@ public:
     /// Runs a call of the server's.
     template <class Call>
     void serve(Call call) {
+        const Serving serving(serving_);
         const Switch faults(faults_, true);
         call();
     }
@@ -109,7 +110,7 @@ public:
 
     Instant now() override { return now_; }
     bool watch(int socket, SeatId seat) override {
-        const Switch here_is_the_world(faults_, false);
+        const Switch here_is_the_world(serving_ ? faults_ : nullptr, false);
         if (fails_now()) return false;
         open(socket).watched = true;
         at(socket).seat = seat;
@@ -118,7 +119,7 @@ public:
         return true;
     }
     Written write(int socket, std::span<iovec> from) override {
-        const Switch here_is_the_world(faults_, false);
+        const Switch here_is_the_world(serving_ ? faults_ : nullptr, false);
         Connection &here = open(socket);
         EXPECT_FALSE(here.server_finished);
         if (here.reset || fails_now()) return {0, true};
@@ -143,7 +144,7 @@ public:
         return written;
     }
     Received read(int socket, std::span<char> into) override {
-        const Switch here_is_the_world(faults_, false);
+        const Switch here_is_the_world(serving_ ? faults_ : nullptr, false);
         Connection &here = open(socket);
         if (here.reset || fails_now()) return {Received::Kind::gone};
         const std::size_t bytes = std::min(into.size(), here.to_server.size());
@@ -153,21 +154,27 @@ public:
         return {Received::Kind::bytes, bytes};
     }
     void finish(int socket) override {
-        const Switch here_is_the_world(faults_, false);
+        const Switch here_is_the_world(serving_ ? faults_ : nullptr, false);
         open(socket).server_finished = true;
     }
     void end(int socket) override {
-        const Switch here_is_the_world(faults_, false);
+        const Switch here_is_the_world(serving_ ? faults_ : nullptr, false);
         open(socket).server_ended = true;
     }
     void abort(int socket) override {
-        const Switch here_is_the_world(faults_, false);
+        const Switch here_is_the_world(serving_ ? faults_ : nullptr, false);
         open(socket).server_aborted = true;
         at(socket).server_ended = true;
         at(socket).to_client.clear();
     }
 
 private:
+    struct Serving {
+        explicit Serving(bool &flag_here) : flag(flag_here) { flag = true; }
+        ~Serving() { flag = false; }
+        bool &flag;
+    };
+
     /// Faults on or off for a while.
     class Switch {
     public:
@@ -198,6 +205,7 @@ private:
     std::vector<Connection> connections_;
     Instant now_{std::chrono::hours(1)};
     Faults *faults_ = nullptr;
+    bool serving_ = false;  // a call of the server's is under way
     bool moody_ = false;
     int calls_left_ = -1;
     bool failed_ = false;
