@@ -276,6 +276,20 @@ TEST(Network, one_that_does_not_read_is_told_exactly_what_it_missed_and_the_othe
     EXPECT_TRUE(lagged) << "8 MB do not fit into what the kernel may hold";
 }
 
+// Whether its answer is written before the drain begins or after: both ways come up in a few dozen turns.
+TEST(Network, a_keep_alive_client_that_has_just_had_its_answer_does_not_hold_a_stop) {
+    for (int turn = 0; turn < 100; ++turn) {
+        Server server({{"close_timeout_ms", 60'000}, {"batch_interval_ms", 0}});
+        WireClient producer(server.port);
+        producer.send(post("last"));
+        ASSERT_EQ(status_of(producer.read_answer()), 202);
+        const Instant before = Clock::now();
+        ASSERT_TRUE(server.pool->stop(-1).ok());
+        ASSERT_LT(Clock::now() - before, milliseconds(5000)) << "turn " << turn;
+        ASSERT_EQ(producer.read_all(), "");
+    }
+}
+
 TEST(Network, stop_gives_every_client_the_last_event_and_close_1001) {
     std::vector<std::unique_ptr<WireClient>> clients;
     Server server({{"batch_interval_ms", 60'000}});
