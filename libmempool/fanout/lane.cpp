@@ -13,6 +13,8 @@ void Lane::append(std::string_view wire) {
     if (segments_.empty() || segments_.back().bytes.size() + wire.size() > segment_bytes) {
         Segment segment{tail_, std::string(wire), {static_cast<std::uint32_t>(wire.size())}};
         segments_.push_back(std::move(segment));
+        // What is full grows no more: so a lane costs what it holds.
+        if (segments_.size() > 1) std::prev(segments_.end(), 2)->bytes.shrink_to_fit();
     } else {
         Segment &segment = segments_.back();
         segment.ends.reserve(segment.ends.size() == segment.ends.capacity() ? 2 * segment.ends.size() : 0);

@@ -369,3 +369,54 @@ TEST(Network, five_pools_side_by_side_share_nothing) {
         EXPECT_EQ(client.read_frame(), "text:mine");
     }
 }
+
+// ---- who is still there (by a clock moved by hand: world_test) ----
+
+TEST(Network, a_client_that_answers_its_pings_stays_and_one_that_does_not_is_given_up) {
+    Server server({{"ping_interval_ms", 40}, {"pong_timeout_ms", 400}});
+    WireClient lively(server.port);
+    WireClient silent(server.port);
+    lively.upgrade();
+    silent.upgrade();
+    EXPECT_EQ(silent.read_frame(), "ping:");
+    while (server.pool->listeners() == 2) {
+        ASSERT_EQ(lively.read_frame(), "ping:");
+        lively.send(frames::pong(""));
+    }
+    EXPECT_EQ(server.publish("still here"), 1U);
+    std::string frame = lively.read_frame();
+    while (frame == "ping:") frame = lively.read_frame();
+    EXPECT_EQ(frame, "text:still here");
+    EXPECT_FALSE(silent.read_all().ends_with("(silence)"));
+}
+
+TEST(Network, a_client_whose_socket_takes_nothing_is_given_up_and_those_beside_it_hear_all) {
+    Server server({{"ping_interval_ms", 0}, {"stall_timeout_ms", 100}});
+    WireClient stalled(server.port, 4096);
+    WireClient reading(server.port);
+    stalled.upgrade();
+    reading.upgrade();
+    const std::string large(60'000, 'x');
+    std::size_t said = 0;
+    while (server.pool->listeners() == 2) {
+        server.publish(large);
+        ++said;
+        ASSERT_EQ(reading.read_frame(), "text:" + large);
+    }
+    EXPECT_EQ(server.publish("last"), 1U);
+    EXPECT_EQ(reading.read_frame(), "text:last");
+}
+
+TEST(Network, who_is_further_behind_than_the_lane_but_not_than_the_ring_misses_nothing) {
+    Server server({{"lane_bytes", 65'536}, {"ring_capacity", 1000}});
+    WireClient slow(server.port, 4096);
+    WireClient fast(server.port);
+    slow.upgrade();
+    fast.upgrade();
+    const std::string pad(20'000, '.');
+    for (int count = 0; count < 1000; ++count) {  // 20 MB: neither the lane nor the kernel has room for it
+        server.publish(std::to_string(count) + pad);
+        ASSERT_EQ(fast.read_frame(), "text:" + std::to_string(count) + pad);
+    }
+    for (int count = 0; count < 1000; ++count) ASSERT_EQ(slow.read_frame(), "text:" + std::to_string(count) + pad);
+}
