@@ -90,6 +90,7 @@ Subscribed Ring::subscribe() {
 Subscribed Ring::subscribe(std::string_view epoch, Offset heard) {
     const std::lock_guard lock(mutex_);
     ++listeners_;
+    if (epoch.empty()) return {{head_, history_}, epoch_, head_, tail_};
     if (epoch == *epoch_ && heard < tail_) return {{heard + 1, history_}, epoch_, head_, tail_};
     return {{head_, history_, true}, epoch_, head_, tail_};
 }

@@ -100,7 +100,7 @@ public:
     /// Counts one more listener and gives its cursor, from now on (A7), in one step.
     Subscribed subscribe();
     /// The same, from a position: after the event `heard` of `epoch`. A position that this history does not know (another epoch, or the
-    /// future) reads `reset` first, then all that is retained.
+    /// future) reads `reset` first, then all that is retained. An empty epoch asks for all that is retained, and is never reset.
     Subscribed subscribe(std::string_view epoch, Offset heard);
     void unsubscribe();
     std::size_t listeners() const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fanout/flush.hpp"
+#include "fanout/lag.hpp"
 #include "fanout/render.hpp"
 #include "websocket/frame_writer.hpp"
 
@@ -22,8 +23,14 @@ constexpr std::uint64_t reconnect_latest_ms = 5000;
 
 }  // namespace
 
-Audience::Audience(Ring &ring, Waiter &bell, Kernel &kernel, Limits limits)
-    : ring_(ring), bell_(bell), kernel_(kernel), limits_(limits), began_(kernel.now()) {}
+Audience::Audience(std::string topic, Ring &ring, Waiter &bell, Kernel &kernel, const Limits &limits)
+    : topic_(std::move(topic)),
+      ring_(ring),
+      bell_(bell),
+      kernel_(kernel),
+      limits_(limits),
+      began_(kernel.now()),
+      lanes_(ring, limits.lane_bytes) {}
 
 Audience::~Audience() {
     ring_.disarm(bell_);
@@ -53,10 +60,10 @@ void Audience::on_writable(SeatId seat) {
     if (only_events) seats_.clear(seat, Seats::pinged);
 }
 
-void Audience::join(int socket, std::string preamble, std::span<char> early, std::optional<Position> since) {
+void Audience::join(int socket, const Joining &joining, std::string preamble, std::span<char> early) {
     SeatId seat;
     try {
-        seat = take_seat(socket, since);
+        seat = take_seat(socket, joining);
     } catch (...) {
         kernel_.end(socket);
         throw;
@@ -74,31 +81,43 @@ void Audience::join(int socket, std::string preamble, std::span<char> early, std
     if (look_due_ == never && !looking_) look_again();
 }
 
-/// Counts the listener and gives it a seat in the present history, with a `reset` to hear where it comes from another.
-SeatId Audience::take_seat(int socket, std::optional<Position> since) {
-    const auto subscribe = [&] { return since ? ring_.subscribe(since->epoch, since->heard) : ring_.subscribe(); };
+/// Counts the listener and gives it a seat in the present history, with what it has to hear first.
+SeatId Audience::take_seat(int socket, const Joining &joining) {
+    const auto subscribe = [&] {
+        return joining.since ? ring_.subscribe(joining.since->epoch, joining.since->heard) : ring_.subscribe();
+    };
     Subscribed subscribed = subscribe();
-    while (lane_ && subscribed.cursor.history != history_) {
+    while (lanes_.in_use() && subscribed.cursor.history != lanes_.at().history) {
         ring_.unsubscribe();
         pull();  // the others hear of the new history first
         subscribed = subscribe();
     }
     std::optional<SeatId> seat;
     try {
-        if (!lane_) {
-            lane_.emplace(subscribed.tail, subscribed.head, limits_.lane_bytes);
-            history_ = subscribed.cursor.history;
-            news_ = true;  // the new lane has yet to arm the bell
+        if (!lanes_.in_use()) {
+            lanes_.begin(subscribed);
+            news_ = true;  // the bell is not armed yet
         }
-        seat = seats_.take(socket, subscribed.cursor.next, stamp());
-        if (subscribed.cursor.reset_due)
-            websocket::append_frame(seats_.extra_of(*seat).out, websocket::Opcode::text, reset_text(*subscribed.epoch));
+        lanes_.open(joining.manner.format);
+        seat = seats_.take(socket, joining.manner, subscribed.cursor.next, stamp());
+        greet(*seat, joining, subscribed);
     } catch (...) {
         if (seat) seats_.release(*seat);
         ring_.unsubscribe();
         throw;
     }
     return *seat;
+}
+
+void Audience::greet(SeatId seat, const Joining &joining, const Subscribed &subscribed) {
+    const Cursor &cursor = subscribed.cursor;
+    if (joining.manner.format == Format::json) {
+        const bool everything = joining.since && joining.since->epoch.empty();
+        const bool recovered = !cursor.reset_due && (everything || cursor.next >= subscribed.head);
+        append_hello(seats_.extra_of(seat).out, {topic_, *subscribed.epoch, cursor.next, recovered, subscribed.head});
+    } else if (cursor.reset_due) {
+        append_reset(seats_.extra_of(seat).out, joining.manner.format, *subscribed.epoch, cursor.next);
+    }
 }
 
 void Audience::turn() {
@@ -113,8 +132,7 @@ void Audience::turn() {
     sweep();
     look();
     if (seats_.count() == 0) {
-        lane_.reset();
-        older_.reset();
+        lanes_.end();
         ring_.disarm(bell_);
         look_due_ = never;
         news_ = behind_ = sweeping_ = looking_ = parting_ = false;
@@ -128,28 +146,22 @@ void Audience::start_over() {
 
 void Audience::pull() {
     news_ = false;
-    if (!lane_) return;
+    if (!lanes_.in_use()) return;
     std::array<EventPtr, 64> events;
     for (std::size_t pulled = 0; pulled < pulled_at_once;) {
-        Cursor cursor{lane_->tail(), history_};
+        Cursor cursor = lanes_.at();
         const Ring::Read read = ring_.read(cursor, events, &bell_);
         switch (read.outcome) {
             case Ring::Outcome::events:
-                for (std::size_t index = 0; index < read.count; ++index) {
-                    wire_.clear();
-                    append_text_frame(wire_, *events[index]);
-                    events[index].reset();
-                    lane_->append(wire_);
-                }
-                lane_->set_head(read.head);
-                trim();
                 behind_ = true;
+                lanes_.take(std::span(events).first(read.count), read.head);
+                trim();
                 pulled += read.count;
                 break;
             case Ring::Outcome::lagged:
-                for (SeatId seat = 0; seat < seats_.rows(); ++seat) keep_rest(seat);
-                lane_->restart(read.head);
                 behind_ = true;
+                for (SeatId seat = 0; seat < seats_.rows(); ++seat) keep_rest(seat);
+                lanes_.fall_behind(read.head);
                 break;
             case Ring::Outcome::reset:
                 begin_history(cursor, read);
@@ -163,46 +175,45 @@ void Audience::pull() {
 }
 
 void Audience::begin_history(const Cursor &cursor, const Ring::Read &read) {
-    history_ = cursor.history;
-    older_.reset();
     for (SeatId seat = 0; seat < seats_.rows(); ++seat) {
         keep_rest(seat);
         if (!seats_.is(seat, Seats::taken) || seats_.is(seat, Seats::closing)) continue;
+        const Offset next = read.emptied ? cursor.next : seats_.place(seat).next;
         try {
-            websocket::append_frame(seats_.extra_of(seat).out, websocket::Opcode::text, reset_text(*read.epoch));
+            append_reset(seats_.extra_of(seat).out, seats_.manner(seat).format, *read.epoch, next);
         } catch (const std::bad_alloc &) {
             drop(seat);
             continue;
         }
-        if (read.emptied) seats_.begin_history(seat, cursor.next);
+        seats_.begin_history(seat, next);
     }
-    if (read.emptied) lane_->restart(cursor.next);
+    lanes_.begin_history(cursor, read);
     for (SeatId seat = 0; seat < seats_.rows(); ++seat)
         if (seats_.is(seat, Seats::taken)) send_and_settle(seat);
 }
 
 void Audience::trim() {
-    if (!lane_->trimmable()) return;
-    const Offset kept = lane_->first_kept();
+    if (!lanes_.trimmable()) return;
     for (SeatId seat = 0; seat < seats_.rows(); ++seat)
-        if (seats_.place(seat).next < kept) keep_rest(seat);
-    lane_->trim();
+        if (seats_.is(seat, Seats::taken) && seats_.place(seat).next < lane_of(seat).first_kept()) keep_rest(seat);
+    lanes_.trim();
 }
 
 /// Of what the lane is about to drop.
 void Audience::keep_rest(SeatId seat) {
+    if (!seats_.is(seat, Seats::taken)) return;
     try {
-        seats_.save_rest(seat, *lane_);
+        seats_.save_rest(seat, lane_of(seat));
     } catch (const std::bad_alloc &) {
         drop(seat);
     }
 }
 
 void Audience::sweep() {
-    if (!lane_) return;
+    if (!lanes_.in_use()) return;
     if (!sweeping_) {
         if (!behind_) {
-            older_.reset();  // nobody is catching up
+            lanes_.forget_older();  // nobody is catching up
             return;
         }
         behind_ = false;
@@ -211,7 +222,7 @@ void Audience::sweep() {
     }
     const auto rows = static_cast<SeatId>(seats_.rows());
     for (std::size_t sends = 0; sweep_at_ < rows; ++sweep_at_) {
-        if (!seats_.wants(sweep_at_, lane_->tail())) continue;
+        if (!seats_.wants(sweep_at_, lanes_.tail())) continue;
         if (sends++ == swept_at_once) return;
         send_and_settle(sweep_at_);
     }
@@ -294,44 +305,26 @@ bool Audience::take_input(SeatId seat, std::span<char> input) {
     }
 }
 
-/// The lane that the seat is sent from: the lane, or a chunk of what it has not, rendered from the ring. nullptr: the ring has moved on,
-/// and has to be pulled first.
-const Lane *Audience::lane_for(SeatId seat) {
-    const Offset next = seats_.place(seat).next;
-    if (seats_.is(seat, Seats::closing) || next >= lane_->first() || next < lane_->head()) return &*lane_;
-    if (!older_ || next < older_->first() || next >= older_->tail()) {
-        older_.emplace(next, lane_->head(), Lane::segment_bytes);
-        Cursor cursor{next, history_};
-        std::array<EventPtr, 16> events;
-        while (older_->tail() < lane_->first() && older_->bytes() < Lane::segment_bytes) {
-            const auto wanted = std::min<std::uint64_t>(events.size(), lane_->first() - older_->tail());
-            const Ring::Read read = ring_.read(cursor, std::span(events).first(static_cast<std::size_t>(wanted)));
-            if (read.outcome != Ring::Outcome::events) {
-                news_ = true;
-                break;
-            }
-            for (std::size_t index = 0; index < read.count; ++index) {
-                wire_.clear();
-                append_text_frame(wire_, *events[index]);
-                older_->append(wire_);
-            }
-        }
-        if (next == older_->tail()) return nullptr;
-    }
-    older_->set_head(lane_->head());
-    return &*older_;
-}
-
 Written Audience::send(SeatId seat) {
     Written all;
     for (int chunks = 0; chunks < chunks_at_once; ++chunks) {
-        const Lane *lane = lane_for(seat);
-        if (lane == nullptr) break;
+        const Lane *lane = &lane_of(seat);
+        if (!seats_.is(seat, Seats::closing)) {
+            if (settle_lag(seats_, seat, *lane, lanes_.epoch()))
+                close_seat(seat, websocket::CloseCode::overloaded,
+                           "resume " + position_text(lanes_.epoch(), seats_.place(seat).next));
+            else if (const Offset next = seats_.place(seat).next; next < lane->first())
+                lane = lanes_.older(lane->format(), next);
+        }
+        if (lane == nullptr) {
+            news_ = true;  // the ring has moved on: first it has to be pulled
+            break;
+        }
         const Written written = flush(seats_, seat, *lane, kernel_);
         all = {all.bytes + written.bytes, written.gone};
         if (all.gone) return all;
-        if (lane != &*lane_) seats_.save_rest(seat, *lane);  // the chunk may go at any time
-        if (!seats_.wants(seat, lane_->tail())) return all;
+        if (lane != &lane_of(seat)) seats_.save_rest(seat, *lane);  // the chunk may go at any time
+        if (!seats_.wants(seat, lanes_.tail())) return all;
     }
     behind_ = true;
     return all;
@@ -355,8 +348,8 @@ std::size_t Audience::send_and_settle(SeatId seat) {
 }
 
 void Audience::settle(SeatId seat) {
-    if (draining_ && !seats_.is(seat, Seats::closing) && seats_.place(seat).next >= lane_->tail()) {
-        websocket::append_frame(seats_.extra_of(seat).out, websocket::Opcode::text, draining_text(reconnect_in_ms()));
+    if (draining_ && !seats_.is(seat, Seats::closing) && seats_.place(seat).next >= lanes_.tail()) {
+        append_draining(seats_.extra_of(seat).out, seats_.manner(seat).format, reconnect_in_ms());
         close_seat(seat, websocket::CloseCode::going_away, "draining");
         if (!seats_.is(seat, Seats::blocked) && send(seat).gone) return drop(seat);
     }
@@ -378,7 +371,7 @@ std::uint64_t Audience::reconnect_in_ms() {
 
 void Audience::close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason) {
     const Instant deadline = close_deadline();
-    seats_.begin_close(seat, *lane_, code, reason, deadline);
+    seats_.begin_close(seat, lane_of(seat), code, reason, deadline);
     expect(deadline);
 }
 

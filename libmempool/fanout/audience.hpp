@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-/// The clients of the stream that one network thread serves: their seats, the lane they are sent from, and what becomes of each.
+/// The clients of the stream that one network thread serves: their seats, the lanes they are sent from, and what becomes of each.
 /// Owned by a shard, whose thread makes every call here; the counts may be read by any. It waits for nothing, sleeps on nothing and
 /// starts nothing: sockets and the time are the Kernel's, and whoever drives it calls turn() while has_work(), and expire() at
 /// deadline().
 ///
-///   the ring's news --> pull() --> lane --> sweep: send() every seat that is behind, a few hundred a turn
+///   the ring's news --> pull() --> lanes --> sweep: send() every seat that is behind, a few hundred a turn
 ///   a socket's news --> read() and send() of that seat
 ///   now and then    --> look at every seat: ping who is quiet, end who is silent or stalled (liveness.hpp)
 ///
-/// What a seat needs and the lane has not, but the ring has, is rendered from the ring, a chunk at a time, and never called lag.
+/// There is a lane for each format in use; all stand at one place of the ring. What a seat needs and its lane has not, but the ring has,
+/// is rendered from the ring, a chunk at a time, and never called lag.
 /// A client counts as a listener from before its 101 is written, as the 101 is the first of its private bytes.
 ///
 /// Out of memory: what one client needed costs that client; what all need throws std::bad_alloc, and is done again after start_over().
@@ -27,16 +28,24 @@
 #include "base/clock.hpp"
 #include "channel/ring.hpp"
 #include "fanout/kernel.hpp"
-#include "fanout/lane.hpp"
+#include "fanout/lanes.hpp"
 #include "fanout/liveness.hpp"
+#include "fanout/manner.hpp"
 #include "fanout/seats.hpp"
 
 namespace mempool {
 
-/// "I have heard everything up to and including this" (docs/spec/wire.md).
+/// "I have heard everything up to and including this" (docs/spec/wire.md). Without an epoch: nothing yet, and all that is retained is
+/// asked for.
 struct Position {
-    std::string_view epoch;
+    std::string epoch;
     Offset heard;
+};
+
+/// What a new client of the stream asks for.
+struct Joining {
+    Manner manner = {};
+    std::optional<Position> since = {};  // else from now on
 };
 
 class Audience {
@@ -49,22 +58,22 @@ public:
     };
 
     /// bell: rung by the ring when it has news, whereupon somebody must call news() and turn().
-    Audience(Ring &ring, Waiter &bell, Kernel &kernel, Limits limits);
+    /// topic: the ring's.
+    Audience(std::string topic, Ring &ring, Waiter &bell, Kernel &kernel, const Limits &limits);
     /// Ends every connection.
     ~Audience();
     Audience(const Audience &) = delete;
     Audience &operator=(const Audience &) = delete;
 
     /// Takes over an upgraded socket (owned from now on). preamble: the 101 answer; early: bytes that came behind the request.
-    /// since: the stream goes on after this position; else from now on.
-    void join(int socket, std::string preamble, std::span<char> early, std::optional<Position> since = {});
+    void join(int socket, const Joining &joining, std::string preamble, std::span<char> early);
     void on_socket(SeatId seat, Readiness readiness);
 
     /// The bell was rung.
     void news() { news_ = true; }
     bool has_work() const {
         return news_ || behind_ || sweeping_ || looking_ || parting_ || !unread_.empty() ||
-               (lane_ && seats_.count() == 0);
+               (lanes_.in_use() && seats_.count() == 0);
     }
     /// A bounded part of the work.
     void turn();
@@ -86,15 +95,16 @@ public:
     std::uint64_t events_missed() const { return seats_.events_missed(); }
 
 private:
-    SeatId take_seat(int socket, std::optional<Position> since);
+    SeatId take_seat(int socket, const Joining &joining);
+    void greet(SeatId seat, const Joining &joining, const Subscribed &subscribed);
     void pull();
     void begin_history(const Cursor &cursor, const Ring::Read &read);
     void trim();
     void keep_rest(SeatId seat);
+    Lane &lane_of(SeatId seat) { return lanes_.of(seats_.manner(seat).format); }
     void sweep();
     void read(SeatId seat, bool to_the_end);
     bool take_input(SeatId seat, std::span<char> input);
-    const Lane *lane_for(SeatId seat);
     Written send(SeatId seat);
     std::size_t send_and_settle(SeatId seat);
     void settle(SeatId seat);
@@ -114,16 +124,14 @@ private:
     Instant close_deadline() const;
     Stamp stamp() const;
 
+    const std::string topic_;
     Ring &ring_;
     Waiter &bell_;
     Kernel &kernel_;
     const Limits limits_;
     const Instant began_;
     Seats seats_;
-    std::optional<Lane> lane_;    // from its first client on, until its last has left
-    std::optional<Lane> older_;   // a chunk of what the lane has not, for those who catch up
-    std::uint32_t history_ = 0;   // of the ring, that both belong to
-    std::string wire_;            // the frame being rendered
+    Lanes lanes_;                 // in use from the first client on, until the last has left
     std::vector<SeatId> unread_;  // seats whose socket had more than one turn reads
     std::minstd_rand random_{std::random_device{}()};
     SeatId sweep_at_ = 0;

@@ -3,30 +3,13 @@
 
 #include <array>
 #include <cassert>
-#include <string>
 
-#include "channel/event.hpp"
 #include "websocket/frame_writer.hpp"
 
 namespace mempool {
-namespace {
-
-void tell_lag(Seats &seats, SeatId seat, const Lane &lane) {
-    if (seats.place(seat).next >= lane.head()) return;
-    seats.save_rest(seat, lane);
-    const Offset next = seats.place(seat).next;
-    if (next >= lane.head()) return;
-    websocket::append_frame(seats.extra_of(seat).out, websocket::Opcode::text, lagged_text(lane.head() - next));
-    seats.skip(seat, lane.head());
-}
-
-}  // namespace
-
 Written flush(Seats &seats, SeatId seat, const Lane &lane, Kernel &kernel) {
     for (Written all;;) {
         const bool live = !seats.is(seat, Seats::closing);
-        if (live) tell_lag(seats, seat, lane);
-
         LanePlace place = seats.place(seat);
         Seats::Extra *extra = seats.find_extra(seat);
         if (extra != nullptr && extra->ping && live) {

@@ -11,8 +11,7 @@
 namespace mempool {
 
 /// Gives the bytes that went out. Then the seat has all that this lane has for it, or its socket is full (Seats::blocked), or it is gone:
-/// release the seat. A seat behind the ring is told how much it missed and goes on at the oldest event retained (channels.md A13). Where that event is
-/// older than the lane, none is sent: another lane must have it.
+/// release the seat. Where its next event is older than the lane, no event is sent: another lane must have it.
 Written flush(Seats &seats, SeatId seat, const Lane &lane, Kernel &kernel);
 
 }  // namespace mempool

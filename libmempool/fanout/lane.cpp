@@ -25,11 +25,11 @@ void Lane::append(std::string_view wire) {
     ++tail_;
 }
 
-void Lane::restart(Offset at) {
+void Lane::restart(Offset at, Offset head) {
     segments_.clear();
     bytes_ = 0;
     tail_ = at;
-    head_ = at;
+    head_ = head;
 }
 
 Offset Lane::first_kept() const {

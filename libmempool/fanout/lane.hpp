@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "channel/offset.hpp"
+#include "fanout/manner.hpp"
 
 namespace mempool {
 
@@ -37,15 +38,17 @@ public:
 
     /// An empty window: the event at `at` is the next to be appended. head: the ring's oldest. It keeps at most bytes_max, and the newest
     /// segment in any case.
-    Lane(Offset at, Offset head, std::size_t bytes_max) : bytes_max_(bytes_max), tail_(at), head_(head) {}
+    Lane(Format format, Offset at, Offset head, std::size_t bytes_max)
+        : format_(format), bytes_max_(bytes_max), tail_(at), head_(head) {}
     Lane(const Lane &) = delete;
     Lane &operator=(const Lane &) = delete;
 
     /// The wire bytes of the event at tail().
     void append(std::string_view wire);
-    /// Empties the window and goes on at `at`: the lane itself fell behind the ring, or the ring was restarted.
-    void restart(Offset at);
+    /// Empties the window and goes on at `at`: the lane itself fell behind the ring, or another history began.
+    void restart(Offset at, Offset head);
 
+    Format format() const { return format_; }
     Offset first() const { return segments_.empty() ? tail_ : segments_.front().first; }
     Offset tail() const { return tail_; }
     Offset head() const { return head_; }
@@ -79,6 +82,7 @@ private:
     };
     std::deque<Segment>::const_iterator segment_of(Offset offset) const;
 
+    Format format_;
     std::size_t bytes_max_;
     std::size_t bytes_ = 0;         // of all segments
     std::deque<Segment> segments_;  // none is empty

@@ -8,7 +8,7 @@
 
 namespace mempool {
 
-SeatId Seats::take(int socket, Offset next, Stamp now) {
+SeatId Seats::take(int socket, Manner manner, Offset next, Stamp now) {
     SeatId seat;
     if (free_.empty()) {
         // Every column has room before any grows: a failed allocation leaves them of one length.
@@ -18,6 +18,7 @@ SeatId Seats::take(int socket, Offset next, Stamp now) {
             next_.reserve(roomy);
             sent_.reserve(roomy);
             flags_.reserve(roomy);
+            manner_.reserve(roomy);
             heard_at_.reserve(roomy);
             full_at_.reserve(roomy);
             free_.reserve(roomy);  // so that release() never allocates
@@ -28,6 +29,7 @@ SeatId Seats::take(int socket, Offset next, Stamp now) {
         next_.resize(rows);
         sent_.resize(rows);
         flags_.resize(rows);
+        manner_.resize(rows);
         heard_at_.resize(rows);
         full_at_.resize(rows);
     } else {
@@ -38,6 +40,7 @@ SeatId Seats::take(int socket, Offset next, Stamp now) {
     next_[seat] = next;
     sent_[seat] = 0;
     flags_[seat] = taken;
+    manner_[seat] = manner;
     heard_at_[seat] = now;
     full_at_[seat] = now;
     ++count_;

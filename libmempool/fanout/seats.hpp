@@ -26,6 +26,7 @@
 #include "channel/offset.hpp"
 #include "fanout/kernel.hpp"
 #include "fanout/lane.hpp"
+#include "fanout/manner.hpp"
 #include "websocket/close_code.hpp"
 #include "websocket/frame_reader.hpp"
 
@@ -69,7 +70,7 @@ public:
     };
 
     /// A seat for `socket` (owned from now on), which hears `next` first.
-    SeatId take(int socket, Offset next, Stamp now);
+    SeatId take(int socket, Manner manner, Offset next, Stamp now);
     /// Forgets the seat and gives back its socket, for the caller to close.
     int release(SeatId seat);
 
@@ -77,6 +78,7 @@ public:
     std::size_t count() const { return count_; }
 
     int socket(SeatId seat) const { return socket_[seat]; }
+    Manner manner(SeatId seat) const { return manner_[seat]; }
     LanePlace place(SeatId seat) const { return {next_[seat], sent_[seat]}; }
     /// What lies between its place and this one went out, or into its private bytes.
     void advance(SeatId seat, LanePlace place) {
@@ -140,6 +142,7 @@ private:
     std::vector<Offset> next_;
     std::vector<std::uint32_t> sent_;
     std::vector<std::uint8_t> flags_;
+    std::vector<Manner> manner_;
     std::vector<Stamp> heard_at_;
     std::vector<Stamp> full_at_;
     std::vector<SeatId> free_;

@@ -17,10 +17,10 @@ constexpr milliseconds timer_grain{10};  // deadlines that lie closer are looked
 
 }  // namespace
 
-Shard::Shard(Ring &ring, const Limits &limits)
+Shard::Shard(std::string topic, Ring &ring, const Limits &limits)
     : limits_(limits),
       sockets_(wake_.fd()),
-      audience_(ring, *this, sockets_, limits.audience),
+      audience_(std::move(topic), ring, *this, sockets_, limits.audience),
       ready_(context_, sockets_.fd()),
       timer_(context_) {
     watch();
@@ -85,12 +85,12 @@ void Shard::go_on() {
     check_finished();
 }
 
-void Shard::attach(int socket, std::string preamble, std::span<char> early) {
+void Shard::attach(int socket, const Joining &joining, std::string preamble, std::span<char> early) {
     if (limits_.unsent_max_bytes > 0) {
         const int unsent = static_cast<int>(limits_.unsent_max_bytes);
         setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     }
-    audience_.join(socket, std::move(preamble), early);
+    audience_.join(socket, joining, std::move(preamble), early);
     go_on();
 }
 

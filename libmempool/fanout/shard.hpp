@@ -36,7 +36,7 @@ public:
     };
 
     /// Throws std::system_error, or Asio's own, where the kernel gives no descriptor.
-    Shard(Ring &ring, const Limits &limits);
+    Shard(std::string topic, Ring &ring, const Limits &limits);
     ~Shard();
     Shard(const Shard &) = delete;
     Shard &operator=(const Shard &) = delete;
@@ -58,7 +58,7 @@ public:
     void cut();
 
     /// Takes over an upgraded socket (owned from now on). preamble: the 101 answer; early: bytes that came behind the request.
-    void attach(int socket, std::string preamble, std::span<char> early);
+    void attach(int socket, const Joining &joining, std::string preamble, std::span<char> early);
     /// A tenant has a deadline that its next expire() must not miss.
     void expect(Instant deadline);
     /// A tenant may have become empty.

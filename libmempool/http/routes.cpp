@@ -111,7 +111,7 @@ std::variant<Reply, Upgrade> answer(Request &request, const Services &services) 
             return unavailable("draining", "the pool is draining; connect to another");
         auto hands = shake_hands(request);
         if (auto *refused = std::get_if<Reply>(&hands)) return std::move(*refused);
-        return Upgrade{std::get<std::string>(std::move(hands))};
+        return Upgrade{std::get<std::string>(std::move(hands)), {}};
     }
     const bool reads = request.method() == verb::get || request.method() == verb::head;
     if (path == "/healthz") {

@@ -8,6 +8,7 @@
 
 #include "batch/intake.hpp"
 #include "batch/outcomes.hpp"
+#include "fanout/audience.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
 
@@ -21,9 +22,10 @@ struct Services {
     bool dashboard;
 };
 
-/// The request's connection becomes a client of the stream: the 101 to be written first.
+/// The request's connection becomes a client of the stream.
 struct Upgrade {
-    std::string answer;
+    std::string answer;  // the 101, to be written first
+    Joining joining;
 };
 
 std::variant<Reply, Upgrade> answer(Request &request, const Services &services);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "fanout/lag.hpp"
 #include "websocket/frame_writer.hpp"
 
 using namespace mempool;
@@ -67,13 +68,14 @@ struct Stage {
     Written flush_with(std::size_t room) {
         kernel.room = room;
         seats.clear(seat, Seats::blocked);
+        if (!seats.is(seat, Seats::closing)) settle_lag(seats, seat, lane, "e");
         return flush(seats, seat, lane, kernel);
     }
     Written flush_all() { return flush_with(1 << 30); }
 
     Seats seats;
-    SeatId seat = seats.take(7, Offset{1}, 0);
-    Lane lane{Offset{1}, Offset{1}, 1 << 30};
+    SeatId seat = seats.take(7, {}, Offset{1}, 0);
+    Lane lane{Format::text, Offset{1}, Offset{1}, 1 << 30};
     MemoryKernel kernel;
 };
 
@@ -203,9 +205,8 @@ TEST(Flush, every_event_is_counted_as_sent_or_as_missed) {
 
 TEST(Flush, what_is_older_than_the_lane_is_left_to_another) {
     Stage stage;
-    stage.lane.restart(Offset{5});
+    stage.lane.restart(Offset{5}, Offset{3});
     stage.say("e");
-    stage.lane.set_head(Offset{3});
     stage.flush_all();
     EXPECT_EQ(stage.kernel.received, text_frame("lagged 2"));
     EXPECT_EQ(stage.seats.place(stage.seat), (LanePlace{Offset{3}, 0}));

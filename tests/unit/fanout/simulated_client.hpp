@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: MIT
-/// A text client of the stream that believes nothing: it parses every byte that it is sent and holds it to what was published. It shares no
-/// code with the server but the words. One thread; a value.
+/// A client of the stream, of either format, that believes nothing: it parses every byte that it is sent and holds it to what was
+/// published. It shares no code with the server but the words. One thread; a value.
 ///
-/// What it checks: 101 first; whole frames only; each event once, in order and as published; `lagged N` only for what had left the ring,
-/// so that heard + missed = the difference of the offsets; `reset` as history went; pongs that answer its newest ping; nothing behind
-/// the close.
+/// What it checks: 101 first, then `hello` (JSON); whole frames only; each event once, in order and as published; `lagged` only for what
+/// had left the ring (or was not the newest, for `latest`; never, for `close`), so that heard + missed = the difference of the offsets;
+/// `reset` as history went; pongs that answer its newest ping; nothing behind the close.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/base64.hpp"
+#include "fanout/manner.hpp"
 
 namespace mempool::test {
 
@@ -38,9 +42,21 @@ class SimulatedClient {
 public:
     static constexpr std::string_view preamble = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
 
-    /// history: index of the one it joined in; next: the offset that it hears first. told_reset: it came with a position of another.
-    SimulatedClient(const std::vector<History> &told, std::size_t history, std::uint64_t next, bool told_reset)
-        : told_(told), history_(history), next_(next), expects_reset_(told_reset) {}
+    struct Start {
+        std::size_t history;     // index of the one it joins in
+        std::uint64_t next;      // the offset that it hears, or misses, first
+        bool of_another;         // it came with a position of another history
+        bool recovered;          // nothing is missed, or nothing was asked for
+        std::uint64_t retained;  // the ring's oldest event
+    };
+    SimulatedClient(const std::vector<History> &told, Manner manner, const Start &start)
+        : told_(told),
+          manner_(manner),
+          start_(start),
+          history_(start.history),
+          next_(start.next),
+          expects_hello_(manner.format == Format::json),
+          expects_reset_(manner.format == Format::text && start.of_another) {}
 
     void take(std::string_view bytes) {
         unparsed_.append(bytes);
@@ -63,6 +79,7 @@ public:
     std::vector<Reply> take_replies() { return std::exchange(replies_, {}); }
     void pinged_server(const std::string &payload) { pings_.push_back(payload); }
 
+    Manner manner() const { return manner_; }
     bool in_the_middle() const { return !unparsed_.empty(); }
     bool greeted() const { return greeted_; }
     std::uint64_t next() const { return next_; }
@@ -96,37 +113,101 @@ private:
     }
 
     void hear(unsigned opcode, std::string_view payload) {
-        const auto number_behind = [&](std::string_view word) -> std::optional<std::uint64_t> {
-            if (opcode != 1 || !payload.starts_with(word)) return std::nullopt;
+        if (opcode == 8) return on_close(payload);
+        if (opcode == 9) return replies_.push_back({10, std::string(payload)});
+        if (opcode == 10) return on_pong(payload);
+        manner_.format == Format::json ? hear_json(opcode, payload) : hear_text(opcode, payload);
+    }
+
+    void hear_text(unsigned opcode, std::string_view payload) {
+        const auto behind = [&](std::string_view word) {
             return std::stoull(std::string(payload.substr(word.size())));
         };
-        if (opcode == 8) {
-            ASSERT_GE(payload.size(), 2U);
-            close_code_ = static_cast<unsigned>(static_cast<unsigned char>(payload[0]) << 8 |
-                                                static_cast<unsigned char>(payload[1]));
-            replies_.push_back({8, std::string(payload)});
-        } else if (opcode == 9) {
-            replies_.push_back({10, std::string(payload)});
-        } else if (opcode == 10) {
-            const auto answered = std::find(pings_.begin(), pings_.end(), payload);
-            ASSERT_NE(answered, pings_.end()) << "a pong for no ping";
-            pings_.erase(pings_.begin(), answered + 1);
-        } else if (payload.starts_with("reset ")) {
-            on_reset(payload.substr(6));
-        } else if (const auto missed = number_behind("lagged ")) {
-            ASSERT_FALSE(expects_reset_);
-            ASSERT_GT(*missed, 0U);
-            next_ += *missed;
-            missed_ += *missed;
-            ASSERT_LE(next_, told_[history_].head) << "told to have missed what the ring still had";
-        } else if (number_behind("draining ")) {
-            const std::uint64_t ms = *number_behind("draining ");
-            ASSERT_GE(ms, 500U);
-            ASSERT_LE(ms, 5000U);
-            drained_ = true;
-        } else {
-            on_event(opcode, payload);
+        if (payload.starts_with("reset ")) return on_reset(payload.substr(6));
+        if (payload.starts_with("lagged ")) return on_lagged(behind("lagged "));
+        if (payload.starts_with("draining ")) return on_draining(behind("draining "));
+        on_event(opcode, payload);
+    }
+
+    void hear_json(unsigned opcode, std::string_view payload) {
+        ASSERT_EQ(opcode, 1U);
+        const boost::json::value parsed = boost::json::parse(payload);
+        const boost::json::object &said = parsed.as_object();
+        const auto text = [&](const char *key) { return std::string(said.at(key).as_string()); };
+        const auto number = [&](const char *key) { return said.at(key).to_number<std::uint64_t>(); };
+        const std::string type = text("type");
+        if (type == "hello") {
+            ASSERT_TRUE(std::exchange(expects_hello_, false));
+            EXPECT_EQ(text("topic"), "mempool");
+            EXPECT_EQ(text("epoch"), told_[history_].epoch);
+            EXPECT_EQ(number("offset"), next_ - 1);
+            EXPECT_EQ(said.at("recovered").as_bool(), start_.recovered);
+            EXPECT_EQ(number("retained_from"), start_.retained);
+            return;
         }
+        ASSERT_FALSE(expects_hello_) << payload;
+        if (type == "reset") {
+            on_reset(text("epoch"));
+            ASSERT_EQ(number("offset"), next_ - 1);
+            return;
+        }
+        if (type == "draining") return on_draining(number("reconnect_in_ms"));
+        ASSERT_EQ(text("epoch"), told_[history_].epoch);
+        if (type == "lagged") {
+            on_lagged(number("missed"));
+            ASSERT_EQ(text("resume"), told_[history_].epoch + ":" + std::to_string(next_ - 1));
+            return;
+        }
+        ASSERT_EQ(number("offset"), next_);
+        ASSERT_EQ(text("time"), "1970-01-01T00:00:00.000000Z");
+        if (type == "batch") {
+            ASSERT_EQ(text("batch"), std::to_string(next_));
+            return on_event(1, "batch applied " + std::to_string(number("applied")) + "/" +
+                                   std::to_string(number("total")) + " txs");
+        }
+        ASSERT_EQ(type, "message");
+        if (said.contains("data")) return on_event(1, text("data"));
+        const History::Said &published =
+            told_[history_].said.at(static_cast<std::size_t>(next_ - told_[history_].first));
+        ASSERT_EQ(text("data_base64"), base64(published.payload));
+        on_event(2, published.payload);
+    }
+
+    void on_close(std::string_view payload) {
+        ASSERT_GE(payload.size(), 2U);
+        close_code_ =
+            static_cast<unsigned>(static_cast<unsigned char>(payload[0]) << 8 | static_cast<unsigned char>(payload[1]));
+        if (*close_code_ == 1013) {
+            ASSERT_EQ(manner_.slow, Slow::close);
+            ASSERT_EQ(payload.substr(2), "resume " + told_[history_].epoch + ":" + std::to_string(next_ - 1));
+            ASSERT_LT(next_, told_[history_].head);
+        }
+        replies_.push_back({8, std::string(payload)});
+    }
+
+    void on_pong(std::string_view payload) {
+        const auto answered = std::find(pings_.begin(), pings_.end(), payload);
+        ASSERT_NE(answered, pings_.end()) << "a pong for no ping";
+        pings_.erase(pings_.begin(), answered + 1);
+    }
+
+    void on_lagged(std::uint64_t missed) {
+        ASSERT_FALSE(expects_reset_);
+        ASSERT_NE(manner_.slow, Slow::close);
+        ASSERT_GT(missed, 0U);
+        next_ += missed;
+        missed_ += missed;
+        const History &history = told_[history_];
+        if (manner_.slow == Slow::latest)
+            ASSERT_LE(next_, std::max(history.head, history.tail() - 1));
+        else
+            ASSERT_LE(next_, history.head) << "told to have missed what the ring still had";
+    }
+
+    void on_draining(std::uint64_t ms) {
+        ASSERT_GE(ms, 500U);
+        ASSERT_LE(ms, 5000U);
+        drained_ = true;
     }
 
     void on_event(unsigned opcode, std::string_view payload) {
@@ -152,8 +233,11 @@ private:
     }
 
     const std::vector<History> &told_;
+    Manner manner_;
+    Start start_;
     std::size_t history_;
     std::uint64_t next_;
+    bool expects_hello_;
     bool expects_reset_;
     std::uint64_t missed_ = 0;
     bool greeted_ = false;

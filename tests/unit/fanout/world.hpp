@@ -48,7 +48,7 @@ public:
         : random_(random),
           kernel_(random),
           ring_(options.ring_capacity, options.ring_bytes, "e0"),
-          audience_(ring_, *this, kernel_, options.audience) {
+          audience_("mempool", ring_, *this, kernel_, options.audience) {
         told_.push_back({.epoch = "e0"});
     }
 
@@ -71,7 +71,7 @@ public:
     void batch_done(std::uint64_t applied, std::uint64_t total) {
         History &now = told_.back();
         now.said.push_back({1, "batch applied " + std::to_string(applied) + "/" + std::to_string(total) + " txs"});
-        ring_.append(std::make_shared<const Event>(Event{0, BatchDone{now.tail(), applied, total, {}}}));
+        ring_.append(std::make_shared<const Event>(Event{0, BatchDone{now.tail() - 1, applied, total, {}}}));
         note_head();
     }
     void skip(std::uint64_t events) {
@@ -97,18 +97,22 @@ public:
 
     // ---- who listens ----
 
-    Peer &join(std::size_t room, std::optional<Position> since = {}, std::string early = {}) {
+    Peer &join(std::size_t room, const Joining &joining = {}, std::string early = {}) {
         const int socket = kernel_.connect(room);
         const History &now = told_.back();
         std::uint64_t next = now.tail();
         bool reset = false;
-        if (since) {
-            reset = since->epoch != now.epoch || since->heard.value >= now.tail();
-            next = reset ? now.head : since->heard.value + 1;
+        if (joining.since && joining.since->epoch.empty()) {
+            next = now.head;
+        } else if (joining.since) {
+            reset = joining.since->epoch != now.epoch || joining.since->heard.value >= now.tail();
+            next = reset ? now.head : joining.since->heard.value + 1;
         }
-        peers_.push_back({SimulatedClient(told_, told_.size() - 1, next, reset), socket});
+        const bool recovered = !reset && next >= now.head;
+        peers_.push_back(
+            {SimulatedClient(told_, joining.manner, {told_.size() - 1, next, reset, recovered, now.head}), socket});
         std::string preamble(SimulatedClient::preamble);
-        drive([&] { audience_.join(socket, std::move(preamble), early, since); });
+        drive([&] { audience_.join(socket, joining, std::move(preamble), early); });
         return peers_.back();
     }
     bool is_in(const Peer &peer) { return !kernel_.at(peer.socket).server_ended; }

@@ -44,7 +44,7 @@ TEST_F(AudienceTest, every_client_hears_every_event_from_its_joining_on) {
 TEST_F(AudienceTest, a_lane_made_late_calls_nothing_lag_that_the_ring_still_has) {
     World &here = world(8);
     for (int count = 0; count < 6; ++count) here.publish(10);
-    World::Peer &resumed = here.join(roomy, Position{"e0", Offset{2}});
+    World::Peer &resumed = here.join(roomy, {.since = Position{"e0", Offset{2}}});
     here.settle();
     EXPECT_EQ(resumed.client.next(), 7U);
     EXPECT_EQ(resumed.client.missed(), 0U);
@@ -53,7 +53,7 @@ TEST_F(AudienceTest, a_lane_made_late_calls_nothing_lag_that_the_ring_still_has)
 TEST_F(AudienceTest, a_position_that_the_ring_has_left_is_lag_of_exactly_that_many) {
     World &here = world(4);
     for (int count = 0; count < 10; ++count) here.publish(10);
-    World::Peer &resumed = here.join(roomy, Position{"e0", Offset{2}});
+    World::Peer &resumed = here.join(roomy, {.since = Position{"e0", Offset{2}}});
     here.settle();
     EXPECT_EQ(resumed.client.next(), 11U);
     EXPECT_EQ(resumed.client.missed(), 4U);  // 3, 4, 5, 6
@@ -62,8 +62,8 @@ TEST_F(AudienceTest, a_position_that_the_ring_has_left_is_lag_of_exactly_that_ma
 TEST_F(AudienceTest, a_position_of_another_history_or_of_the_future_is_told_reset_and_then_all_that_is_retained) {
     World &here = world(4);
     for (int count = 0; count < 10; ++count) here.publish(10);
-    for (const Position since : {Position{"other", Offset{9}}, Position{"e0", Offset{400}}}) {
-        World::Peer &resumed = here.join(roomy, since);
+    for (const Position &since : {Position{"other", Offset{9}}, Position{"e0", Offset{400}}}) {
+        World::Peer &resumed = here.join(roomy, {.since = since});
         here.settle();
         EXPECT_EQ(resumed.client.next(), 11U);
         EXPECT_EQ(resumed.client.missed(), 0U);
@@ -96,7 +96,7 @@ TEST_F(AudienceTest, who_resumes_far_behind_and_reads_fast_is_served_a_part_a_tu
     here.join(roomy);
     for (int count = 0; count < 300; ++count) here.publish(5000);
     here.settle();
-    World::Peer &resumed = here.join(roomy, Position{"e0", Offset{0}});
+    World::Peer &resumed = here.join(roomy, {.since = Position{"e0", Offset{0}}});
     here.reads(resumed, roomy);
     EXPECT_LT(resumed.client.next(), 100U);
     here.settle();
@@ -171,6 +171,69 @@ TEST_F(AudienceTest, a_new_history_is_told_to_all_and_to_those_who_catch_up) {
     here.settle();
     EXPECT_EQ(slow.client.next(), 1001U);
     EXPECT_EQ(fast.client.next(), 1001U);
+}
+
+// ---- manners ----
+
+TEST_F(AudienceTest, a_json_client_is_told_hello_and_then_the_same_as_everybody) {
+    World &here = world(8);
+    World::Peer &text = here.join(roomy);
+    World::Peer &json = here.join(roomy, {.manner = {Format::json, Slow::lag}});
+    here.batch_done(2, 3);
+    here.publish(100);
+    here.publish(100, true);
+    here.settle();
+    EXPECT_EQ(text.client.next(), 4U);
+    EXPECT_EQ(json.client.next(), 4U);
+    World::Peer &late = here.join(roomy, {.manner = {Format::json, Slow::lag}, .since = Position{"", {}}});
+    here.settle();
+    EXPECT_EQ(late.client.next(), 4U);
+    EXPECT_EQ(late.client.missed(), 0U);
+}
+
+TEST_F(AudienceTest, who_asks_for_all_that_is_retained_gets_it_without_lag) {
+    World &here = world(4);
+    for (int count = 0; count < 10; ++count) here.publish(10);
+    for (const Format format : {Format::text, Format::json}) {
+        World::Peer &peer = here.join(roomy, {.manner = {format, Slow::lag}, .since = Position{"", {}}});
+        here.settle();
+        EXPECT_EQ(peer.client.next(), 11U);
+        EXPECT_EQ(peer.client.missed(), 0U);
+    }
+}
+
+TEST_F(AudienceTest, latest_jumps_to_the_newest_and_is_told_how_much_it_missed) {
+    World &here = world(64);
+    World::Peer &peer = here.join(300, {.manner = {Format::text, Slow::latest}});
+    here.settle();
+    peer.reads = false;
+    for (int count = 0; count < 10; ++count) {
+        here.publish(1000);
+        here.settle();
+    }
+    peer.reads = true;
+    here.settle();
+    EXPECT_EQ(peer.client.next(), 11U);
+    EXPECT_EQ(peer.client.missed(), 8U);  // it heard the one that it had begun, and the last
+}
+
+TEST_F(AudienceTest, close_is_closed_with_1013_and_the_position_to_resume_from) {
+    World &here = world(4);
+    World::Peer &peer = here.join(300, {.manner = {Format::json, Slow::close}});
+    here.settle();
+    peer.reads = false;
+    for (int count = 0; count < 10; ++count) {
+        here.publish(1000);
+        here.settle();
+    }
+    peer.reads = true;
+    here.settle();
+    EXPECT_EQ(peer.client.close_code(), 1013U);
+    EXPECT_FALSE(here.is_in(peer));
+    World::Peer &again = here.join(roomy, {.since = Position{"e0", Offset{peer.client.next() - 1}}});
+    here.settle();
+    EXPECT_EQ(again.client.next(), 11U);
+    EXPECT_EQ(again.client.missed(), 5U);  // it had heard the first; the last four are retained
 }
 
 // ---- who is still there ----
