@@ -14,7 +14,11 @@ namespace {
 namespace beast = boost::beast;
 using Field = beast::http::field;
 
-constexpr std::string_view text_protocol = "mempool.v1.text";
+struct Protocol {
+    std::string_view name;
+    Format format;
+};
+constexpr std::array protocols{Protocol{"mempool.v1.json", Format::json}, Protocol{"mempool.v1.text", Format::text}};
 
 bool has_token(const Request &request, Field field, std::string_view token) {
     // A list, compared whole: "notupgrade" is no upgrade. The field may come several times (RFC 9110 5.3).
@@ -44,13 +48,14 @@ Reply bad_handshake(std::string_view detail) {
     return reply;
 }
 
-/// The first that the client offers and we know, in its order; empty: none.
-std::string_view choose_protocol(const Request &request) {
+/// The first that the client offers and we know, in its order; nullptr: none.
+const Protocol *choose_protocol(const Request &request) {
     const auto [first, last] = request.equal_range(Field::sec_websocket_protocol);
     for (auto field = first; field != last; ++field)
         for (const auto &offered : beast::http::token_list{field->value()})
-            if (offered == text_protocol) return text_protocol;
-    return {};
+            for (const Protocol &known : protocols)
+                if (offered == known.name) return &known;
+    return nullptr;
 }
 
 }  // namespace
@@ -73,7 +78,7 @@ std::string accept_value(std::string_view key) {
     return accept;
 }
 
-std::variant<std::string, Reply> shake_hands(const Request &request) {
+std::variant<Handshake, Reply> shake_hands(const Request &request) {
     if (request.method() != beast::http::verb::get) {
         Reply reply = error_reply(405, "method_not_allowed", "the event stream is asked for with GET");
         reply.headers = "Allow: GET\r\n";
@@ -93,9 +98,12 @@ std::variant<std::string, Reply> shake_hands(const Request &request) {
     std::string answer =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
         accept_value(request[Field::sec_websocket_key]) + "\r\n";
-    if (const std::string_view protocol = choose_protocol(request); !protocol.empty())
-        answer.append("Sec-WebSocket-Protocol: ").append(protocol).append("\r\n");
-    return answer + "\r\n";
+    std::optional<Format> format;
+    if (const Protocol *protocol = choose_protocol(request)) {
+        answer.append("Sec-WebSocket-Protocol: ").append(protocol->name).append("\r\n");
+        format = protocol->format;
+    }
+    return Handshake{answer + "\r\n", format};
 }
 
 }  // namespace mempool::http

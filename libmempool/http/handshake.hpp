@@ -2,10 +2,12 @@
 /// The WebSocket handshake, server side (RFC 6455 4.2; docs/spec/channels.md C). Pure functions: a request in, the 101 or a refusal out.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "fanout/manner.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
 
@@ -14,8 +16,13 @@ namespace mempool::http {
 /// Whether the request asks for an upgrade to WebSocket at all.
 bool asks_upgrade(const Request &request);
 
-/// The whole 101 answer, or why not: 400, 405, 426.
-std::variant<std::string, Reply> shake_hands(const Request &request);
+struct Handshake {
+    std::string answer;            // the whole 101
+    std::optional<Format> format;  // of the subprotocol agreed on, if there is one
+};
+
+/// Or why not: 400, 405, 426.
+std::variant<Handshake, Reply> shake_hands(const Request &request);
 
 /// Sec-WebSocket-Accept for a key (RFC 6455 4.2.2).
 std::string accept_value(std::string_view key);

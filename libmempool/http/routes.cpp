@@ -9,6 +9,7 @@
 #include "base/json.hpp"
 #include "http/handshake.hpp"
 #include "http/page.hpp"
+#include "http/query.hpp"
 
 namespace mempool::http {
 namespace {
@@ -87,6 +88,22 @@ Reply get_tx(const Request &request, std::string_view id_text, const Services &s
     return reply;
 }
 
+/// The subprotocol says the format, else the query, else it is text.
+std::variant<Reply, Upgrade> join_stream(const Request &request) {
+    auto hands = shake_hands(request);
+    if (auto *refused = std::get_if<Reply>(&hands)) return std::move(*refused);
+    auto asked = parse_stream_query({request.target().data(), request.target().size()});
+    if (const auto *bad = std::get_if<BadQuery>(&asked)) {
+        Reply reply = error_reply(400, "bad_request", bad->detail);
+        reply.close = true;
+        return reply;
+    }
+    auto &[answer, format] = std::get<Handshake>(hands);
+    auto &query = std::get<StreamQuery>(asked);
+    const Manner manner{format.value_or(query.format.value_or(Format::text)), query.slow.value_or(Slow::lag)};
+    return Upgrade{std::move(answer), {manner, std::move(query.since)}};
+}
+
 Reply get_page() {
     Reply reply;
     reply.content_type = "text/html; charset=utf-8";
@@ -109,9 +126,7 @@ std::variant<Reply, Upgrade> answer(Request &request, const Services &services) 
     if (path == "/ws/mempool") {
         if (services.draining.load(std::memory_order_relaxed) && asks_upgrade(request))
             return unavailable("draining", "the pool is draining; connect to another");
-        auto hands = shake_hands(request);
-        if (auto *refused = std::get_if<Reply>(&hands)) return std::move(*refused);
-        return Upgrade{std::get<std::string>(std::move(hands)), {}};
+        return join_stream(request);
     }
     const bool reads = request.method() == verb::get || request.method() == verb::head;
     if (path == "/healthz") {

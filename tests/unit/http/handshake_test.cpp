@@ -36,12 +36,12 @@ Request with(std::string_view from, std::string_view to) {
 
 unsigned status_of(const Request &request) {
     const auto answered = shake_hands(request);
-    return std::holds_alternative<std::string>(answered) ? 101 : std::get<Reply>(answered).status;
+    return std::holds_alternative<Handshake>(answered) ? 101 : std::get<Reply>(answered).status;
 }
 
 std::string accepted(const Request &request) {
     const auto answered = shake_hands(request);
-    return std::holds_alternative<std::string>(answered) ? std::get<std::string>(answered) : "";
+    return std::holds_alternative<Handshake>(answered) ? std::get<Handshake>(answered).answer : "";
 }
 
 }  // namespace
