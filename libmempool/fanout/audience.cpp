@@ -44,7 +44,8 @@ void Audience::on_socket(SeatId seat, Readiness readiness) {
         on_writable(seat);
         if (!seats_.is(seat, Seats::taken)) return;
     }
-    if (readiness.readable) read(seat, readiness.ended);
+    // Who has more than its turn reads is read in its next, and not once more for each of its packets.
+    if (readiness.readable && !seats_.is(seat, Seats::unread)) read(seat, readiness.ended);
 }
 
 /// A full socket has room again: what it takes now is a sign of life.
@@ -54,6 +55,11 @@ void Audience::on_writable(SeatId seat) {
     const Stamp full_at = seats_.full_at(seat);
     seats_.clear(seat, Seats::blocked);
     if (send_and_settle(seat) == 0) return seats_.set_full_at(seat, full_at);
+    if (seats_.is(seat, Seats::paused)) {
+        seats_.clear(seat, Seats::paused);
+        read_later(seat);
+        if (!seats_.is(seat, Seats::taken)) return;
+    }
     seats_.set_heard_at(seat, stamp());
     seats_.set_full_at(seat, stamp());
     // Our ping may have been among private bytes: its time runs from now.
@@ -121,8 +127,11 @@ void Audience::greet(SeatId seat, const Joining &joining, const Subscribed &subs
 }
 
 void Audience::turn() {
-    for (const SeatId seat : std::exchange(unread_, {}))
-        if (seats_.is(seat, Seats::taken)) read(seat, true);
+    for (const SeatId seat : std::exchange(unread_, {})) {
+        if (!seats_.is(seat, Seats::taken) || !seats_.is(seat, Seats::unread)) continue;
+        seats_.clear(seat, Seats::unread);
+        read(seat, true);
+    }
     if (news_) pull();
     if (parting_ && !news_) {
         parting_ = false;
@@ -234,26 +243,39 @@ void Audience::sweep() {
 }
 
 void Audience::read(SeatId seat, bool to_the_end) {
-    bool more = false;
     for (int reads = 0; reads < reads_at_once; ++reads) {
+        // Who sends pings and does not read the pongs has to wait, as TCP will tell it.
+        if (owes_pong_to_full(seat)) {
+            seats_.set(seat, Seats::unread);
+            seats_.set(seat, Seats::paused);
+            return;
+        }
         const Received received = kernel_.read(seats_.socket(seat), input_);
-        if (received.kind == Received::Kind::nothing) break;
+        if (received.kind == Received::Kind::nothing) return void(send_and_settle(seat));
         if (received.kind != Received::Kind::bytes) return drop(seat);
         seats_.set_heard_at(seat, stamp());
         seats_.clear(seat, Seats::pinged);
         // Behind the peer's close nothing is owed an answer: it is read and dropped.
         if (!seats_.is(seat, Seats::peer_closed) && !take_input(seat, std::span(input_).first(received.bytes))) return;
         // Edge-triggered: a short read has emptied the socket, unless the peer's FIN came with it.
-        if (received.bytes < input_.size() && !to_the_end) break;
-        more = reads + 1 == reads_at_once;
+        if (received.bytes < input_.size() && !to_the_end) return void(send_and_settle(seat));
     }
     send_and_settle(seat);
-    if (!more || !seats_.is(seat, Seats::taken)) return;
+    if (seats_.is(seat, Seats::taken)) read_later(seat);
+}
+
+void Audience::read_later(SeatId seat) {
     try {
         unread_.push_back(seat);
+        seats_.set(seat, Seats::unread);
     } catch (const std::bad_alloc &) {
         drop(seat);  // it would not be told of again
     }
+}
+
+bool Audience::owes_pong_to_full(SeatId seat) {
+    const Seats::Extra *extra = seats_.find_extra(seat);
+    return seats_.is(seat, Seats::blocked) && extra != nullptr && extra->ping;
 }
 
 /// False where the seat was dropped.

@@ -104,6 +104,8 @@ private:
     Lane &lane_of(SeatId seat) { return lanes_.of(seats_.manner(seat).format); }
     void sweep();
     void read(SeatId seat, bool to_the_end);
+    void read_later(SeatId seat);
+    bool owes_pong_to_full(SeatId seat);
     bool take_input(SeatId seat, std::span<char> input);
     Written send(SeatId seat);
     std::size_t send_and_settle(SeatId seat);
@@ -132,7 +134,7 @@ private:
     const Instant began_;
     Seats seats_;
     Lanes lanes_;                 // in use from the first client on, until the last has left
-    std::vector<SeatId> unread_;  // seats whose socket had more than one turn reads
+    std::vector<SeatId> unread_;  // those with the flag, but for the paused
     std::minstd_rand random_{std::random_device{}()};
     SeatId sweep_at_ = 0;
     SeatId look_at_ = 0;

@@ -49,7 +49,7 @@ private:
 
 class Seats {
 public:
-    enum Flag : std::uint8_t {
+    enum Flag : std::uint16_t {
         taken = 1,        // the row is a client
         blocked = 2,      // the socket is full; writability will be told
         closing = 4,      // CLOSING or LINGERING
@@ -58,6 +58,8 @@ public:
         extra = 32,       // extras_ has something of this seat
         failed = 64,      // the peer broke the protocol: what it still sends is read and dropped
         pinged = 128,     // our ping went out, and no sign of life has come since
+        unread = 256,     // its socket has more to be read, in its turn
+        paused = 512,     // unread, but not before it takes the pong that it is owed
     };
 
     /// What a seat has only for a while.
@@ -108,8 +110,8 @@ public:
     void set_full_at(SeatId seat, Stamp now) { full_at_[seat] = now; }
 
     bool is(SeatId seat, Flag flag) const { return (flags_[seat] & flag) != 0; }
-    void set(SeatId seat, Flag flag) { flags_[seat] = static_cast<std::uint8_t>(flags_[seat] | flag); }
-    void clear(SeatId seat, Flag flag) { flags_[seat] = static_cast<std::uint8_t>(flags_[seat] & ~flag); }
+    void set(SeatId seat, Flag flag) { flags_[seat] = static_cast<std::uint16_t>(flags_[seat] | flag); }
+    void clear(SeatId seat, Flag flag) { flags_[seat] = static_cast<std::uint16_t>(flags_[seat] & ~flag); }
     /// LIVE, its socket not full, and events to hear: what a sweep looks for.
     bool wants(SeatId seat, Offset tail) const {
         return (flags_[seat] & (taken | blocked | closing)) == taken && next_[seat] < tail;
@@ -141,7 +143,7 @@ private:
     std::vector<int> socket_;
     std::vector<Offset> next_;
     std::vector<std::uint32_t> sent_;
-    std::vector<std::uint8_t> flags_;
+    std::vector<std::uint16_t> flags_;
     std::vector<Manner> manner_;
     std::vector<Stamp> heard_at_;
     std::vector<Stamp> full_at_;

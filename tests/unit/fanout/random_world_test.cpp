@@ -95,7 +95,8 @@ private:
                 for (std::size_t count = up_to(9); count > 0; --count) world_.publish(up_to(60), up_to(4) == 0);
                 return;
             case 2:
-                return up_to(2) == 0 ? world_.publish(up_to(up_to(5) == 0 ? 70'000 : 5000)) : world_.batch_done(up_to(3), 3);
+                return up_to(2) == 0 ? world_.publish(up_to(up_to(5) == 0 ? 70'000 : 5000))
+                                     : world_.batch_done(up_to(3), 3);
             case 3:
                 if (world_.peers().size() < 8) join();
                 return;

@@ -173,6 +173,57 @@ TEST_F(AudienceTest, a_new_history_is_told_to_all_and_to_those_who_catch_up) {
     EXPECT_EQ(fast.client.next(), 1001U);
 }
 
+TEST_F(AudienceTest, a_flood_that_is_told_again_and_again_is_read_a_part_a_turn) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    here.settle();
+    const std::string frame = websocket::test::text(std::string(1000, 'x'));
+    for (int count = 0; count < 2000; ++count) here.kernel().client_sends(peer.socket, frame);
+    std::size_t left = here.kernel().at(peer.socket).to_server.size();
+    here.tell_news(peer);
+    while (left > 0) {
+        for (int count = 0; count < 10; ++count) {
+            here.kernel().at(peer.socket).news.readable = true;
+            here.tell_news(peer);
+        }
+        here.turn();
+        const std::size_t now = here.kernel().at(peer.socket).to_server.size();
+        ASSERT_LE(left - now, 2 * 4 * 64 * 1024U);
+        ASSERT_LT(now, left);
+        left = now;
+    }
+}
+
+TEST_F(AudienceTest, who_pings_and_does_not_read_the_pongs_is_read_no_more_until_it_does) {
+    World &here = world(8);
+    World::Peer &peer = here.join(SimulatedClient::preamble.size() + 10);
+    here.settle();
+    peer.reads = false;
+    for (int count = 0; count < 20'000; ++count) here.says(peer, 9, std::to_string(count) + std::string(100, '.'));
+    here.settle();
+    const std::size_t left = here.kernel().at(peer.socket).to_server.size();
+    EXPECT_GT(left, 0U);
+    here.says(peer, 9, "one more");
+    here.settle();
+    EXPECT_GT(here.kernel().at(peer.socket).to_server.size(), left);
+    peer.reads = true;
+    here.settle();
+    EXPECT_EQ(here.kernel().at(peer.socket).to_server.size(), 0U);
+    EXPECT_EQ(peer.client.pings_unanswered(), 0U);
+}
+
+TEST_F(AudienceTest, who_never_reads_its_pongs_is_given_up_in_the_end) {
+    World &here = world(8);
+    World::Peer &peer = here.join(SimulatedClient::preamble.size() + 10);
+    here.settle();
+    peer.reads = false;
+    for (int count = 0; count < 100 && here.is_in(peer); ++count) {
+        for (int more = 0; more < 100; ++more) here.says(peer, 9, std::to_string(more));
+        here.live_through(second, second);
+    }
+    EXPECT_FALSE(here.is_in(peer));
+}
+
 // ---- manners ----
 
 TEST_F(AudienceTest, a_json_client_is_told_hello_and_then_the_same_as_everybody) {
