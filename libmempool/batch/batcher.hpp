@@ -33,7 +33,9 @@ public:
     Batcher &operator=(const Batcher &) = delete;
 
     /// Empty: everything is applied. Before run().
-    void set_apply(Apply apply) { apply_ = std::move(apply); }
+    void set_apply(Apply apply) { apply_.swap(apply); }
+    /// The same, so that the one before is destroyed where the caller wants it.
+    void swap_apply(Apply &apply) noexcept { apply_.swap(apply); }
 
     /// Ticks until the queue is closed and drained; then lets go of apply. The batch thread.
     void run();

@@ -54,11 +54,10 @@ Pool::~Pool() {
 }
 
 Status Pool::set_apply(Apply apply) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (state_ != State::open || starting_) return {Code::state, "the pool was started; set apply before start"};
-    }
-    batcher_.set_apply(std::move(apply));
+    // What was set before is in `apply` then, and destroyed after the lock.
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::open || starting_) return {Code::state, "the pool was started; set apply before start"};
+    batcher_.swap_apply(apply);
     return {};
 }
 
@@ -204,6 +203,11 @@ void Pool::thread_ended() {
     changed_.notify_all();
 }
 
+void Pool::request_stop() noexcept {
+    draining_.store(true, std::memory_order_relaxed);
+    queue_.request_close();
+}
+
 void Pool::begin_drain() {
     draining_.store(true, std::memory_order_relaxed);
     intake_.close();
@@ -266,6 +270,8 @@ void Pool::abandon() {
     if (alive) state_ = State::draining;
     std::vector<std::thread> threads;
     threads.swap(threads_);
+    joined_ = true;
+    changed_.notify_all();
     lock.unlock();
     if (alive) {
         begin_drain();
@@ -276,7 +282,8 @@ void Pool::abandon() {
 
 Pool::State Pool::state() const {
     const std::lock_guard lock(mutex_);
-    return state_;
+    const bool asked_to_stop = state_ == State::running && draining_.load(std::memory_order_relaxed);
+    return asked_to_stop ? State::draining : state_;
 }
 
 Status Pool::port(std::int32_t &port) const {
@@ -402,11 +409,17 @@ Pool::Stats Pool::stats() const {
 }
 
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {
-    if (state() == State::stopped) return {Code::closed, "the pool is stopped; there is nothing more to hear"};
+    const Status closed(Code::closed, "the pool is stopped; there is nothing more to hear");
+    if (state() == State::stopped) return closed;
     registration = callbacks_.add(topic_.ring, std::move(callback));
+    if (registration == 0) return closed;
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !starting_; });
-    if (state_ != State::running && state_ != State::draining) return {};
+    if (state_ == State::open) return {};
+    if (state_ == State::stopped) {  // meanwhile; where the callback thread was in time, all is as it should be
+        lock.unlock();
+        return callbacks_.remove(registration) ? closed : Status();
+    }
     try {
         spawn_callback_thread();
     } catch (const std::system_error &error) {

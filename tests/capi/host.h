@@ -24,7 +24,7 @@
     X(status_name) X(status_text) X(error_detail) \
     X(config_new) X(config_free) X(config_set_int) X(config_set_text) X(config_get_int) X(config_get_text) \
     X(config_load_env) X(option_count) X(option_at) \
-    X(open) X(start) X(port) X(state) X(stop) X(retain) X(release) \
+    X(open) X(start) X(port) X(state) X(stop) X(request_stop) X(retain) X(release) \
     X(submit) X(submit_wait) X(submit_many) X(flush) X(tx_wait) X(tx_status) \
     X(completions_open) X(completions_next) X(completions_fd) X(completions_arm_room) X(completions_close) \
     X(set_apply) X(batch_count) X(batch_at) X(batch_reject) X(batch_fail) \
