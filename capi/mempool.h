@@ -377,7 +377,7 @@ typedef struct mempool_publish_options {
 /* Says something of the host's own to every listener: `size` bytes, at most message_max_bytes, copied. Never waits for a listener.
  * Out (may be NULL): the number of listeners subscribed at that moment. What the apply callback publishes goes out before its batch's
  * event, listeners is then the count of now, and it is dropped if the batch fails as a whole. TOO_LARGE, INVALID (text that is not
- * UTF-8), STATE (not started), CLOSED (stopped), NO_MEMORY. Callable from every callback. Since 0.1. */
+ * UTF-8), STATE (not started), CLOSED (stopped), NO_MEMORY, FULL (the topic's engine is behind; never so in this version). Callable from every callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_publish(mempool *pool, const void *data, size_t size, const mempool_publish_options *options,
                                            size_t *listeners);
 
@@ -398,7 +398,7 @@ typedef struct mempool_subscribe_options {
 typedef void (*mempool_event_fn)(void *user, const mempool_event *event);
 
 /* Calls `callback` for every event from now on. Before or after start. Out: the registration for mempool_off_event (never 0).
- * INVALID, UNSUPPORTED, CLOSED (stopped), SYSTEM, NO_MEMORY; on failure `destroy` is not called. Callable from every callback. Since 0.1. */
+ * INVALID, UNSUPPORTED, CLOSED (nothing more can be heard), SYSTEM, NO_MEMORY; on failure `destroy` is not called. Callable from every callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_on_event(mempool *pool, const mempool_subscribe_options *options, mempool_event_fn callback, void *user,
                                             mempool_destroy_fn destroy, uint64_t *registration);
 

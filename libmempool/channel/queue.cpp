@@ -170,16 +170,25 @@ bool Queue::sleep(std::unique_lock<std::mutex> &lock, std::size_t wake_at, Insta
     return rung;
 }
 
-std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather) {
-    if (limit == 0) return 0;
-    std::unique_lock lock(mutex_);
+void Queue::await_locked(std::unique_lock<std::mutex> &lock, std::size_t limit, milliseconds gather) {
     while (waiting_.empty() && !refuses()) sleep(lock, 1, never);
     if (gather.count() > 0 && !waiting_.empty()) {
         const Instant until = first_came_ + gather;
-        while (!ready(limit) && sleep(lock, std::min(limit, capacity_), until)) {
+        while (!ready(limit) && Clock::now() < until && sleep(lock, std::min(limit, capacity_), until)) {
         }
     }
     wake_at_ = 0;
+}
+
+void Queue::await(std::size_t limit, milliseconds gather) {
+    std::unique_lock lock(mutex_);
+    await_locked(lock, limit, gather);
+}
+
+std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather) {
+    if (limit == 0) return 0;
+    std::unique_lock lock(mutex_);
+    await_locked(lock, limit, gather);
     refused_ = false;
     closed_ = refuses();
     std::size_t count = std::min(limit, waiting_.size());

@@ -58,6 +58,8 @@ public:
     /// first one, and then gathers until `gather` has passed since that one came, `limit` are there, the queue is full, or somebody is
     /// in a hurry. 0 only when closed and drained, repeatably. Batch thread only.
     std::size_t drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather);
+    /// Only the waiting of that: a drain with the same limits does not wait then. Batch thread only.
+    void await(std::size_t limit, milliseconds gather);
 
     /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed.
     void when_room(const std::shared_ptr<RoomListener> &listener);
@@ -81,6 +83,7 @@ private:
 
     /// acquire: pairs with the release in request_close()
     bool refuses() const { return closed_ || close_requested_.load(std::memory_order_acquire); }
+    void await_locked(std::unique_lock<std::mutex> &lock, std::size_t limit, milliseconds gather);
     bool sleep(std::unique_lock<std::mutex> &lock, std::size_t wake_at, Instant deadline);
     Push check(std::span<const std::string> data, std::size_t bytes) const;
     void accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first, const Claim &claim);

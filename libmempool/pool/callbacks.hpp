@@ -64,7 +64,7 @@ private:
     mutable std::mutex mutex_;  // leaf; guards the three below and each Registration::removed
     std::vector<std::shared_ptr<Registration>> registrations_;
     std::uint64_t last_number_ = 0;
-    bool ended_ = false;  // run() has let all go
+    bool ended_ = false;                     // run() has let all go
     std::atomic<bool> finishing_{false};     // release in finish(), acquire in run(): the rings were closed before
     std::atomic<std::thread::id> thread_{};  // relaxed: a thread asks only about itself
 };

@@ -357,16 +357,25 @@ Status Pool::publish(std::string_view data, bool binary, std::size_t &listeners)
                                      std::to_string(most) + " (message_max_bytes)"};
     if (!binary && !utf8_valid(data)) return {Code::invalid, "the message is not UTF-8; publish it as binary"};
     if (state() == State::open) return {Code::state, "the pool is not started yet; call start first"};
+    const auto full = [] {
+        return Status(Code::full, "the topic's engine is behind and takes no more for now; publish again later");
+    };
+    if (!topic_.source.has_room()) return full();  // before it is copied
     auto event = std::make_shared<const Event>(Event{wall_time_us(), Message{std::string(data), binary}});
     if (batcher_.on_batch_thread() && batcher_.applying() != nullptr) {
         batcher_.applying()->hold(std::move(event));
         listeners = topic_.ring.listeners();
         return {};
     }
-    const auto heard_by = topic_.source.publish(std::move(event), nullptr);
-    if (!heard_by) return {Code::closed, "the pool is stopped; nobody listens any more"};
-    listeners = *heard_by;
-    return {};
+    switch (topic_.source.offer(std::move(event), listeners)) {
+        case EventSource::Offer::taken:
+            return {};
+        case EventSource::Offer::full:
+            return full();
+        case EventSource::Offer::closed:
+            break;
+    }
+    return {Code::closed, "the pool is stopped; nobody listens any more"};
 }
 
 Status Pool::tx_status(std::uint64_t id, Outcome &outcome) const {
@@ -409,16 +418,16 @@ Pool::Stats Pool::stats() const {
 }
 
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {
-    const Status closed(Code::closed, "the pool is stopped; there is nothing more to hear");
-    if (state() == State::stopped) return closed;
+    const auto closed = [] { return Status(Code::closed, "the pool is stopped; there is nothing more to hear"); };
+    if (state() == State::stopped) return closed();
     registration = callbacks_.add(topic_.ring, std::move(callback));
-    if (registration == 0) return closed;
+    if (registration == 0) return closed();
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !starting_; });
     if (state_ == State::open) return {};
     if (state_ == State::stopped) {  // meanwhile; where the callback thread was in time, all is as it should be
         lock.unlock();
-        return callbacks_.remove(registration) ? closed : Status();
+        return callbacks_.remove(registration) ? closed() : Status();
     }
     try {
         spawn_callback_thread();

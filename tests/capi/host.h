@@ -98,7 +98,7 @@ typedef struct Test {
     const char *sentence;
     void (*run)(void);
 } Test;
-extern const Test config_tests[], life_tests[], apply_tests[], queue_tests[], completion_tests[],
-    event_tests[]; /* each ends with {NULL, NULL} */
+extern const Test config_tests[], life_tests[], stop_tests[], race_tests[], apply_tests[], queue_tests[],
+    completion_tests[], event_tests[]; /* each ends with {NULL, NULL} */
 
 #endif
