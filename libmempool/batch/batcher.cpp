@@ -16,8 +16,8 @@ void Batcher::run() {
     thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     std::vector<Transaction> transactions;
     const auto drain = [&] {
-        queue_.await(limits_.batch_max, limits_.interval);
-        await_room();  // after the waiting, which may have been long
+        if (queue_.await(limits_.batch_max, limits_.interval))
+            await_room();  // after the waiting, which may have been long
         std::size_t drained = 0;
         once_there_is_memory([&] { drained = queue_.drain(transactions, limits_.batch_max, limits_.interval); });
         return drained;

@@ -180,9 +180,10 @@ void Queue::await_locked(std::unique_lock<std::mutex> &lock, std::size_t limit, 
     wake_at_ = 0;
 }
 
-void Queue::await(std::size_t limit, milliseconds gather) {
+bool Queue::await(std::size_t limit, milliseconds gather) {
     std::unique_lock lock(mutex_);
     await_locked(lock, limit, gather);
+    return !waiting_.empty();
 }
 
 std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather) {

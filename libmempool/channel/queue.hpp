@@ -58,8 +58,8 @@ public:
     /// first one, and then gathers until `gather` has passed since that one came, `limit` are there, the queue is full, or somebody is
     /// in a hurry. 0 only when closed and drained, repeatably. Batch thread only.
     std::size_t drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather);
-    /// Only the waiting of that: a drain with the same limits does not wait then. Batch thread only.
-    void await(std::size_t limit, milliseconds gather);
+    /// Only the waiting of that: a drain with the same limits does not wait then. Whether it will find something. Batch thread only.
+    bool await(std::size_t limit, milliseconds gather);
 
     /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed.
     void when_room(const std::shared_ptr<RoomListener> &listener);
