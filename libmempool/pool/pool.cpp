@@ -144,10 +144,12 @@ void Pool::undo_start() {
 /// Under mutex_. Throws std::system_error where there is no thread to be had.
 void Pool::spawn(const char *name, void (Pool::*body)()) {
     threads_.reserve(threads_.size() + 1);
-    // The host's signals are for the host's threads.
+    // The host's signals are for the host's threads. A fault is not: blocked, it would end the process without the host's handler
+    // for it (a crash reporter, Python's faulthandler, a runtime's null check), though it is the host's own code that apply runs.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&all, fault);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         threads_.emplace_back([self = shared_from_this(), name, body] {

@@ -12,7 +12,7 @@
 /// that, waits, cuts the network when its time is up, and joins.
 ///
 /// Any thread may call everything here. Each of its threads holds a reference to the pool, so that a pool whose last owner let go
-/// ends by itself; they block all signals. mutex_ is a leaf.
+/// ends by itself; they block all signals but those that a fault of the thread itself raises. mutex_ is a leaf.
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,9 @@
 /// A pool as a guest in its host's process, with clients on real sockets: what it answers while the host's apply does not return, and
 /// that nothing of it is left when it has stopped.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <fstream>
 #include <future>
 #include <memory>
 #include <string>
@@ -158,6 +160,41 @@ TEST(Life, a_pool_that_was_released_running_leaves_nothing_either) {
     }
     EXPECT_TRUE(comes_true([&] { return threads() == tasks; })) << threads().size() << " threads";
     EXPECT_TRUE(comes_true([&] { return descriptors() == fds; }));
+}
+
+namespace {
+
+/// The line of a thread's status that begins so; "" where there is none.
+std::string status_line(int thread, const std::string &begin) {
+    std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with(begin)) return line.substr(begin.size());
+    return "";
+}
+
+}  // namespace
+
+TEST(Life, its_threads_leave_every_signal_to_the_host_but_a_fault_of_their_own) {
+    const auto before = threads();
+    Guest guest;
+    std::uint64_t registration = 0;
+    ASSERT_EQ(mempool_on_event(
+                  guest.pool, nullptr, [](void *, const mempool_event *) {}, nullptr, nullptr, &registration),
+              MEMPOOL_OK);
+    int ours = 0;
+    for (const int thread : threads()) {
+        if (before.contains(thread)) continue;
+        ++ours;
+        const std::uint64_t blocked = std::stoull(status_line(thread, "SigBlk:"), nullptr, 16);
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGALRM, SIGPIPE, SIGUSR1, SIGUSR2, SIGPROF})
+            EXPECT_NE(blocked >> (signal - 1) & 1, 0U) << signal;
+        for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS})
+            EXPECT_EQ(blocked >> (signal - 1) & 1, 0U) << signal;
+    }
+    EXPECT_EQ(ours, 3);
+    sigset_t mine;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mine);
+    EXPECT_EQ(sigismember(&mine, SIGTERM), 0) << "the host's own mask is as it was";
 }
 
 TEST(Life, no_descriptor_of_a_pool_is_inherited_by_another_program) {
