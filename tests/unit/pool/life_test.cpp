@@ -185,6 +185,8 @@ TEST(Life, its_threads_leave_every_signal_to_the_host_but_a_fault_of_their_own) 
     for (const int thread : threads()) {
         if (before.contains(thread)) continue;
         ++ours;
+        // Until it runs, glibc has all of a new thread's signals blocked; the name is the first thing that it does.
+        ASSERT_TRUE(comes_true([&] { return status_line(thread, "Name:").starts_with("\tmempool-"); }));
         const std::uint64_t blocked = std::stoull(status_line(thread, "SigBlk:"), nullptr, 16);
         for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGALRM, SIGPIPE, SIGUSR1, SIGUSR2, SIGPROF})
             EXPECT_NE(blocked >> (signal - 1) & 1, 0U) << signal;
