@@ -58,6 +58,14 @@ bool comes_true(Condition condition) {
     return true;
 }
 
+/// The threads before a pool: with those that a sanitizer starts along with the first one, without that one.
+inline std::set<int> threads_before() {
+    pid_t first = 0;
+    std::thread([&] { first = gettid(); }).join();
+    EXPECT_TRUE(comes_true([&] { return !threads().contains(first); }));
+    return threads();
+}
+
 /// A running pool on a free port; stopped and released at the end.
 class Guest {
 public:

@@ -100,7 +100,7 @@ TEST(Life, once_a_stop_was_asked_for_http_is_503_while_apply_runs_and_then_every
 
 TEST(Life, start_and_stop_200_times_leaves_no_thread_and_no_descriptor) {
     const auto fds = descriptors();
-    const auto tasks = threads();
+    const auto tasks = threads_before();
     for (int round = 0; round < 200; ++round) {
         Guest guest({{"batch_interval_ms", 0}});
         WireClient client(guest.port);
@@ -120,7 +120,7 @@ TEST(Life, start_and_stop_200_times_leaves_no_thread_and_no_descriptor) {
 
 TEST(Life, fifty_pools_side_by_side_leave_no_thread_and_no_descriptor) {
     const auto fds = descriptors();
-    const auto tasks = threads();
+    const auto tasks = threads_before();
     {
         std::vector<std::unique_ptr<Guest>> guests;
         std::vector<std::unique_ptr<WireClient>> clients;
@@ -145,7 +145,7 @@ TEST(Life, fifty_pools_side_by_side_leave_no_thread_and_no_descriptor) {
 
 TEST(Life, a_pool_that_was_released_running_leaves_nothing_either) {
     const auto fds = descriptors();
-    const auto tasks = threads();
+    const auto tasks = threads_before();
     for (int round = 0; round < 50; ++round) {
         Guest guest({{"batch_interval_ms", 0}});
         WireClient client(guest.port);
@@ -175,7 +175,7 @@ std::string status_line(int thread, const std::string &begin) {
 }  // namespace
 
 TEST(Life, its_threads_leave_every_signal_to_the_host_but_a_fault_of_their_own) {
-    const auto before = threads();
+    const auto before = threads_before();
     Guest guest;
     std::uint64_t registration = 0;
     ASSERT_EQ(mempool_on_event(
