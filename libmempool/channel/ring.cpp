@@ -84,14 +84,14 @@ void Ring::rename(std::string epoch) {
 Subscribed Ring::subscribe() {
     const std::lock_guard lock(mutex_);
     ++listeners_;
-    return {{tail_, history_}, epoch_};
+    return {{tail_, history_}, epoch_, head_, tail_};
 }
 
 Subscribed Ring::subscribe(std::string_view epoch, Offset heard) {
     const std::lock_guard lock(mutex_);
     ++listeners_;
-    if (epoch == *epoch_ && heard < tail_) return {{heard + 1, history_}, epoch_};
-    return {{head_, history_, true}, epoch_};
+    if (epoch == *epoch_ && heard < tail_) return {{heard + 1, history_}, epoch_, head_, tail_};
+    return {{head_, history_, true}, epoch_, head_, tail_};
 }
 
 void Ring::unsubscribe() {

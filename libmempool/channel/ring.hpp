@@ -54,10 +54,12 @@ struct Cursor {
     bool reset_due = false;     // it came with a position that this history does not know
 };
 
-/// A new listener's cursor, and the epoch it belongs to.
+/// A new listener's cursor, the epoch it belongs to, and what was retained at that moment: head..tail-1.
 struct Subscribed {
     Cursor cursor;
     EpochPtr epoch;
+    Offset head;
+    Offset tail;
 };
 
 class Ring {

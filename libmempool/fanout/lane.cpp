@@ -13,29 +13,38 @@ void Lane::append(std::string_view wire) {
     if (segments_.empty() || segments_.back().bytes.size() + wire.size() > segment_bytes) {
         Segment segment{tail_, std::string(wire), {static_cast<std::uint32_t>(wire.size())}};
         segments_.push_back(std::move(segment));
+        // What is full grows no more: so a lane costs what it holds.
+        if (segments_.size() > 1) std::prev(segments_.end(), 2)->bytes.shrink_to_fit();
     } else {
         Segment &segment = segments_.back();
         segment.ends.reserve(segment.ends.size() == segment.ends.capacity() ? 2 * segment.ends.size() : 0);
         segment.bytes.append(wire);  // the last that may throw: then nothing was appended
         segment.ends.push_back(static_cast<std::uint32_t>(segment.bytes.size()));
     }
+    bytes_ += wire.size();
     ++tail_;
 }
 
 void Lane::restart(Offset at) {
     segments_.clear();
+    bytes_ = 0;
     tail_ = at;
     head_ = at;
 }
 
 Offset Lane::first_kept() const {
-    for (const Segment &segment : segments_)
-        if (segment.last() >= head_) return segment.first;
+    std::size_t bytes = bytes_;
+    for (const Segment &segment : segments_) {
+        const bool newest = &segment == &segments_.back();
+        if (segment.last() >= head_ && (bytes <= bytes_max_ || newest)) return segment.first;
+        bytes -= segment.bytes.size();
+    }
     return tail_;
 }
 
 void Lane::trim() {
-    while (trimmable()) segments_.pop_front();
+    for (const Offset kept = first_kept(); first() < kept; segments_.pop_front())
+        bytes_ -= segments_.front().bytes.size();
 }
 
 std::deque<Lane::Segment>::const_iterator Lane::segment_of(Offset offset) const {

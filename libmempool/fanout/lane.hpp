@@ -3,7 +3,8 @@
 /// Owned by a shard; shard thread only.
 ///
 /// A lane holds a window of offsets, first()..tail()-1, in segments of about 64 KiB (a large event alone). Appended bytes never
-/// change; a segment goes when the ring has dropped all of its events.
+/// change; a segment goes when the ring has dropped all of its events, or when the lane is larger than it may be. What the ring still
+/// has and the lane has not is rendered from the ring, in another lane that lives as long as somebody needs it.
 ///
 /// Invariants: offsets in the window have no holes; first() <= tail(); head() is the ring's oldest event when it was last read.
 #pragma once
@@ -34,8 +35,9 @@ class Lane {
 public:
     static constexpr std::size_t segment_bytes = 64 * 1024;
 
-    /// An empty window: the event at `at` is the next to be appended.
-    explicit Lane(Offset at) : tail_(at), head_(at) {}
+    /// An empty window: the event at `at` is the next to be appended. head: the ring's oldest. It keeps at most bytes_max, and the newest
+    /// segment in any case.
+    Lane(Offset at, Offset head, std::size_t bytes_max) : bytes_max_(bytes_max), tail_(at), head_(head) {}
     Lane(const Lane &) = delete;
     Lane &operator=(const Lane &) = delete;
 
@@ -47,13 +49,14 @@ public:
     Offset first() const { return segments_.empty() ? tail_ : segments_.front().first; }
     Offset tail() const { return tail_; }
     Offset head() const { return head_; }
+    std::size_t bytes() const { return bytes_; }
     /// The ring's oldest event has become `head`.
     void set_head(Offset head) { head_ = head; }
 
     /// Whether trim() would drop something: then who stands in the middle of an event before first_kept() must save the rest of it.
-    bool trimmable() const { return !segments_.empty() && segments_.front().last() < head_; }
+    bool trimmable() const { return first_kept() > first(); }
     Offset first_kept() const;
-    /// Drops the segments whose events have all left the ring.
+    /// Drops the segments before first_kept().
     void trim();
 
     /// The bytes of the event at place.next that are still to be sent. The event must be in the window.
@@ -76,6 +79,8 @@ private:
     };
     std::deque<Segment>::const_iterator segment_of(Offset offset) const;
 
+    std::size_t bytes_max_;
+    std::size_t bytes_ = 0;         // of all segments
     std::deque<Segment> segments_;  // none is empty
     Offset tail_;
     Offset head_;

@@ -8,7 +8,7 @@
 
 namespace mempool {
 
-SeatId Seats::take(int socket, Offset next) {
+SeatId Seats::take(int socket, Offset next, Stamp now) {
     SeatId seat;
     if (free_.empty()) {
         // Every column has room before any grows: a failed allocation leaves them of one length.
@@ -18,22 +18,28 @@ SeatId Seats::take(int socket, Offset next) {
             next_.reserve(roomy);
             sent_.reserve(roomy);
             flags_.reserve(roomy);
+            heard_at_.reserve(roomy);
+            full_at_.reserve(roomy);
             free_.reserve(roomy);  // so that release() never allocates
             socket_.reserve(roomy);
         }
         seat = static_cast<SeatId>(socket_.size());
-        socket_.push_back(socket);
-        next_.push_back(next);
-        sent_.push_back(0);
-        flags_.push_back(taken);
+        socket_.resize(rows);
+        next_.resize(rows);
+        sent_.resize(rows);
+        flags_.resize(rows);
+        heard_at_.resize(rows);
+        full_at_.resize(rows);
     } else {
         seat = free_.back();
         free_.pop_back();
-        socket_[seat] = socket;
-        next_[seat] = next;
-        sent_[seat] = 0;
-        flags_[seat] = taken;
     }
+    socket_[seat] = socket;
+    next_[seat] = next;
+    sent_[seat] = 0;
+    flags_[seat] = taken;
+    heard_at_[seat] = now;
+    full_at_[seat] = now;
     ++count_;
     return seat;
 }
@@ -42,6 +48,7 @@ int Seats::release(SeatId seat) {
     assert(is(seat, taken));
     if (is(seat, extra)) extras_.erase(seat);
     flags_[seat] = 0;
+    sent_[seat] = 0;
     free_.push_back(seat);
     --count_;
     return std::exchange(socket_[seat], -1);
@@ -69,8 +76,7 @@ void Seats::save_rest(SeatId seat, const Lane &lane) {
     Extra &here = extra_of(seat);
     assert(here.out_sent == 0);
     here.out.insert(0, lane.rest(place(seat)));
-    ++next_[seat];
-    sent_[seat] = 0;
+    advance(seat, {next_[seat] + 1, 0});
 }
 
 void Seats::begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code, std::string_view reason,

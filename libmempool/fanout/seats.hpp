@@ -10,9 +10,11 @@
 ///   LINGERING  our close is out and we are shut down for writing: what still comes is read and dropped, so that the peer can read why
 ///
 /// Invariants: sent > 0 only while the event at `next` lies in the lane; then nothing of `out` has been sent. What a client costs when it
-/// is idle is its row: the rest is in `extras_`, and only while there is some.
+/// is idle is its row: the rest is in `extras_`, and only while there is some. For each seat, from where it began in this history:
+/// events sent + events missed = the difference of its offsets, as every move of `next` is counted as the one or the other.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,13 +24,27 @@
 
 #include "base/clock.hpp"
 #include "channel/offset.hpp"
+#include "fanout/kernel.hpp"
 #include "fanout/lane.hpp"
 #include "websocket/close_code.hpp"
 #include "websocket/frame_reader.hpp"
 
 namespace mempool {
 
-using SeatId = std::uint32_t;
+/// Milliseconds since some moment of the audience's; they wrap after 49 days, so only differences mean anything.
+using Stamp = std::uint32_t;
+
+/// A count that one thread raises and any thread may read.
+class Count {
+public:
+    void add(std::uint64_t more) noexcept {
+        count_.store(count_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+    }
+    std::uint64_t get() const noexcept { return count_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> count_{0};
+};
 
 class Seats {
 public:
@@ -40,6 +56,7 @@ public:
         lingering = 16,   // LINGERING
         extra = 32,       // extras_ has something of this seat
         failed = 64,      // the peer broke the protocol: what it still sends is read and dropped
+        pinged = 128,     // our ping went out, and no sign of life has come since
     };
 
     /// What a seat has only for a while.
@@ -52,7 +69,7 @@ public:
     };
 
     /// A seat for `socket` (owned from now on), which hears `next` first.
-    SeatId take(int socket, Offset next);
+    SeatId take(int socket, Offset next, Stamp now);
     /// Forgets the seat and gives back its socket, for the caller to close.
     int release(SeatId seat);
 
@@ -61,10 +78,33 @@ public:
 
     int socket(SeatId seat) const { return socket_[seat]; }
     LanePlace place(SeatId seat) const { return {next_[seat], sent_[seat]}; }
-    void set_place(SeatId seat, LanePlace place) {
+    /// What lies between its place and this one went out, or into its private bytes.
+    void advance(SeatId seat, LanePlace place) {
+        events_sent_.add(place.next - next_[seat]);
         next_[seat] = place.next;
         sent_[seat] = place.sent;
     }
+    /// It missed what lies before `next`, and stands there now. Not in the middle of an event. Gives the number missed.
+    std::uint64_t skip(SeatId seat, Offset next) {
+        const std::uint64_t missed = next - next_[seat];
+        events_missed_.add(missed);
+        next_[seat] = next;
+        return missed;
+    }
+    /// Its history ended: it stands at `next` of another. Not in the middle of an event.
+    void begin_history(SeatId seat, Offset next) { next_[seat] = next; }
+
+    /// Of all seats since the beginning. Any thread.
+    std::uint64_t events_sent() const { return events_sent_.get(); }
+    std::uint64_t events_missed() const { return events_missed_.get(); }
+
+    /// When it last gave a sign of life, or was pinged after that.
+    Stamp heard_at(SeatId seat) const { return heard_at_[seat]; }
+    void set_heard_at(SeatId seat, Stamp now) { heard_at_[seat] = now; }
+    /// blocked: since when its socket has taken nothing.
+    Stamp full_at(SeatId seat) const { return full_at_[seat]; }
+    void set_full_at(SeatId seat, Stamp now) { full_at_[seat] = now; }
+
     bool is(SeatId seat, Flag flag) const { return (flags_[seat] & flag) != 0; }
     void set(SeatId seat, Flag flag) { flags_[seat] = static_cast<std::uint8_t>(flags_[seat] | flag); }
     void clear(SeatId seat, Flag flag) { flags_[seat] = static_cast<std::uint8_t>(flags_[seat] & ~flag); }
@@ -100,9 +140,13 @@ private:
     std::vector<Offset> next_;
     std::vector<std::uint32_t> sent_;
     std::vector<std::uint8_t> flags_;
+    std::vector<Stamp> heard_at_;
+    std::vector<Stamp> full_at_;
     std::vector<SeatId> free_;
     std::unordered_map<SeatId, Extra> extras_;
     std::size_t count_ = 0;
+    Count events_sent_;
+    Count events_missed_;
 };
 
 }  // namespace mempool

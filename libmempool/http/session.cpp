@@ -165,9 +165,10 @@ void Session::on_written(const boost::system::error_code &error) {
     if (stage_ == Stage::ended) return;
     if (error) return end();
     out_ = {};
-    if (!keep_alive_ || draining_) return linger();
+    if (!keep_alive_) return linger();
     new_request();
     if (buffer_.size() == 0) {
+        if (draining_) return end();  // idle: it was not told to close, and would hold the stop until the deadline
         await(Stage::idle, listener_.limits().keepalive_timeout);
         return read();
     }

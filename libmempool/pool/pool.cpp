@@ -108,9 +108,11 @@ Status Pool::make_network() {
         !status.ok())
         return status;
     const std::uint16_t port = socket.port();
-    shard_ = std::make_unique<Shard>(
-        topic_.ring, Shard::Limits{ms(options_, Option::close_timeout_ms), options_.size(Option::message_max_bytes),
-                                   options_.size(Option::unsent_max_bytes)});
+    const Liveness liveness{ms(options_, Option::ping_interval_ms), ms(options_, Option::pong_timeout_ms),
+                            ms(options_, Option::stall_timeout_ms)};
+    const Audience::Limits audience{ms(options_, Option::close_timeout_ms), liveness,
+                                    options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
+    shard_ = std::make_unique<Shard>(topic_.ring, Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
     const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0};
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
                                        ms(options_, Option::keepalive_timeout_ms),

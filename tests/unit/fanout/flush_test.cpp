@@ -8,13 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "websocket/frame_writer.hpp"
+
 using namespace mempool;
 
 namespace {
 
 /// One client's end of a connection, in memory: it takes `room` bytes and then says that it is full.
-struct MemorySink {
-    Written write(int, std::span<iovec> from) const {
+struct MemoryKernel final : Kernel {
+    Written write(int, std::span<iovec> from) override {
         ++writes;
         if (gone) return {0, true};
         Written written;
@@ -27,9 +29,16 @@ struct MemorySink {
         }
         return written;
     }
-    mutable std::string received;
-    mutable std::size_t room = 1 << 30;
-    mutable int writes = 0;
+    Instant now() override { return {}; }
+    bool watch(int, SeatId) override { return true; }
+    Received read(int, std::span<char>) override { return {Received::Kind::nothing}; }
+    void finish(int) override {}
+    void end(int) override {}
+    void abort(int) override {}
+
+    std::string received;
+    std::size_t room = 1 << 30;
+    int writes = 0;
     bool gone = false;
 };
 
@@ -51,21 +60,21 @@ std::string close_frame(websocket::CloseCode code) {
     return frame;
 }
 
-/// One seat on one lane, with a sink of its own.
+/// One seat on one lane, with a socket of its own.
 struct Stage {
     void say(std::string_view text) { lane.append(text_frame(text)); }
     /// Gives the client `room` more bytes, and flushes as writability would.
-    Flushed flush_with(std::size_t room) {
-        sink.room = room;
+    Written flush_with(std::size_t room) {
+        kernel.room = room;
         seats.clear(seat, Seats::blocked);
-        return flush(seats, seat, lane, sink);
+        return flush(seats, seat, lane, kernel);
     }
-    Flushed flush_all() { return flush_with(1 << 30); }
+    Written flush_all() { return flush_with(1 << 30); }
 
     Seats seats;
-    SeatId seat = seats.take(7, Offset{1});
-    Lane lane{Offset{1}};
-    MemorySink sink;
+    SeatId seat = seats.take(7, Offset{1}, 0);
+    Lane lane{Offset{1}, Offset{1}, 1 << 30};
+    MemoryKernel kernel;
 };
 
 }  // namespace
@@ -73,34 +82,34 @@ struct Stage {
 TEST(Flush, many_events_go_out_in_one_write) {
     Stage stage;
     for (const char *text : {"a", "b", "c"}) stage.say(text);
-    EXPECT_EQ(stage.flush_all(), Flushed::done);
-    EXPECT_EQ(stage.sink.received, text_frame("a") + text_frame("b") + text_frame("c"));
-    EXPECT_EQ(stage.sink.writes, 1);
+    EXPECT_FALSE(stage.flush_all().gone);
+    EXPECT_EQ(stage.kernel.received, text_frame("a") + text_frame("b") + text_frame("c"));
+    EXPECT_EQ(stage.kernel.writes, 1);
     EXPECT_FALSE(stage.seats.wants(stage.seat, stage.lane.tail()));
 }
 
 TEST(Flush, nothing_to_say_writes_nothing) {
     Stage stage;
-    EXPECT_EQ(stage.flush_all(), Flushed::done);
-    EXPECT_EQ(stage.sink.writes, 0);
+    EXPECT_FALSE(stage.flush_all().gone);
+    EXPECT_EQ(stage.kernel.writes, 0);
 }
 
 TEST(Flush, a_full_socket_is_left_until_writability_is_told) {
     Stage stage;
     stage.say("hello");
-    EXPECT_EQ(stage.flush_with(3), Flushed::done);
+    EXPECT_FALSE(stage.flush_with(3).gone);
     EXPECT_TRUE(stage.seats.is(stage.seat, Seats::blocked));
     EXPECT_FALSE(stage.seats.wants(stage.seat, stage.lane.tail()));
     EXPECT_EQ(stage.seats.place(stage.seat), (LanePlace{Offset{1}, 3}));
     stage.flush_all();
-    EXPECT_EQ(stage.sink.received, text_frame("hello"));
+    EXPECT_EQ(stage.kernel.received, text_frame("hello"));
 }
 
 TEST(Flush, a_dead_socket_is_told) {
     Stage stage;
     stage.say("a");
-    stage.sink.gone = true;
-    EXPECT_EQ(stage.flush_all(), Flushed::gone);
+    stage.kernel.gone = true;
+    EXPECT_TRUE(stage.flush_all().gone);
 }
 
 TEST(Flush, a_pong_waits_for_the_end_of_a_half_sent_frame) {
@@ -110,7 +119,7 @@ TEST(Flush, a_pong_waits_for_the_end_of_a_half_sent_frame) {
     stage.flush_with(3);
     stage.seats.extra_of(stage.seat).ping = "p";
     stage.flush_all();
-    EXPECT_EQ(stage.sink.received, text_frame("hello") + pong_frame("p") + text_frame("again"));
+    EXPECT_EQ(stage.kernel.received, text_frame("hello") + pong_frame("p") + text_frame("again"));
 }
 
 TEST(Flush, only_the_newest_ping_is_answered) {
@@ -120,7 +129,7 @@ TEST(Flush, only_the_newest_ping_is_answered) {
     stage.seats.extra_of(stage.seat).ping = "1";
     stage.seats.extra_of(stage.seat).ping = "2";
     stage.flush_all();
-    EXPECT_EQ(stage.sink.received, text_frame("hello") + pong_frame("2"));
+    EXPECT_EQ(stage.kernel.received, text_frame("hello") + pong_frame("2"));
 }
 
 TEST(Flush, an_idle_seat_keeps_nothing_beside_its_row) {
@@ -135,7 +144,7 @@ TEST(Flush, behind_the_ring_is_lag_and_goes_on_at_the_oldest_retained) {
     for (const char *text : {"a", "b", "c", "d"}) stage.say(text);
     stage.lane.set_head(Offset{3});
     stage.flush_all();
-    EXPECT_EQ(stage.sink.received, text_frame("lagged 2") + text_frame("c") + text_frame("d"));
+    EXPECT_EQ(stage.kernel.received, text_frame("lagged 2") + text_frame("c") + text_frame("d"));
 }
 
 TEST(Flush, a_half_sent_frame_is_finished_before_the_lag_is_told_and_is_not_counted_as_lost) {
@@ -144,7 +153,7 @@ TEST(Flush, a_half_sent_frame_is_finished_before_the_lag_is_told_and_is_not_coun
     stage.flush_with(3);
     stage.lane.set_head(Offset{4});
     stage.flush_all();
-    EXPECT_EQ(stage.sink.received, text_frame("hello") + text_frame("lagged 2") + text_frame("d"));
+    EXPECT_EQ(stage.kernel.received, text_frame("hello") + text_frame("lagged 2") + text_frame("d"));
 }
 
 TEST(Flush, the_rest_of_a_half_sent_frame_outlives_its_segment) {
@@ -160,7 +169,7 @@ TEST(Flush, the_rest_of_a_half_sent_frame_outlives_its_segment) {
     stage.seats.extra_of(stage.seat).ping = "p";
     stage.flush_with(1000);
     stage.flush_all();
-    EXPECT_EQ(stage.sink.received, text_frame(large) + pong_frame("p") + text_frame("b"));
+    EXPECT_EQ(stage.kernel.received, text_frame(large) + pong_frame("p") + text_frame("b"));
 }
 
 TEST(Flush, a_closing_seat_finishes_its_frame_and_hears_no_more_events) {
@@ -170,8 +179,36 @@ TEST(Flush, a_closing_seat_finishes_its_frame_and_hears_no_more_events) {
     stage.flush_with(3);
     stage.seats.begin_close(stage.seat, stage.lane, websocket::CloseCode::going_away, "", never);
     stage.flush_all();
-    EXPECT_EQ(stage.sink.received, text_frame("hello") + close_frame(websocket::CloseCode::going_away));
+    EXPECT_EQ(stage.kernel.received, text_frame("hello") + close_frame(websocket::CloseCode::going_away));
     EXPECT_FALSE(stage.seats.wants(stage.seat, stage.lane.tail()));
+}
+
+TEST(Flush, tells_how_many_bytes_went_out) {
+    Stage stage;
+    stage.say("hello");
+    EXPECT_EQ(stage.flush_with(3).bytes, 3U);
+    EXPECT_EQ(stage.flush_with(0).bytes, 0U);
+    EXPECT_EQ(stage.flush_all().bytes, text_frame("hello").size() - 3);
+}
+
+TEST(Flush, every_event_is_counted_as_sent_or_as_missed) {
+    Stage stage;
+    for (const char *text : {"hello", "b", "c", "d"}) stage.say(text);
+    stage.flush_with(3);
+    stage.lane.set_head(Offset{4});
+    stage.flush_all();
+    EXPECT_EQ(stage.seats.events_sent(), 2U);
+    EXPECT_EQ(stage.seats.events_missed(), 2U);
+}
+
+TEST(Flush, what_is_older_than_the_lane_is_left_to_another) {
+    Stage stage;
+    stage.lane.restart(Offset{5});
+    stage.say("e");
+    stage.lane.set_head(Offset{3});
+    stage.flush_all();
+    EXPECT_EQ(stage.kernel.received, text_frame("lagged 2"));
+    EXPECT_EQ(stage.seats.place(stage.seat), (LanePlace{Offset{3}, 0}));
 }
 
 // A client that takes what it likes, a ring that turns under it, pings in between: whole frames only, in order, and
@@ -205,13 +242,13 @@ TEST(Flush, whatever_the_socket_takes_the_client_hears_whole_frames_and_exact_la
                     stage.seats.extra_of(stage.seat).ping = "p";
                     break;
                 default:
-                    ASSERT_EQ(stage.flush_with(up_to(6000)), Flushed::done);
+                    ASSERT_FALSE(stage.flush_with(up_to(6000)).gone);
             }
         }
-        ASSERT_EQ(stage.flush_all(), Flushed::done);
+        ASSERT_FALSE(stage.flush_all().gone);
 
         std::uint64_t heard = 0;
-        std::string_view rest = stage.sink.received;
+        std::string_view rest = stage.kernel.received;
         while (!rest.empty()) {
             const auto first = static_cast<unsigned char>(rest[0]);
             std::size_t size = static_cast<unsigned char>(rest.at(1));

@@ -26,7 +26,7 @@ LanePlace at(std::uint64_t next, std::uint32_t sent = 0) {
 }  // namespace
 
 TEST(Lane, holds_what_was_appended_from_its_first_offset_on) {
-    Lane lane(Offset{5});
+    Lane lane(Offset{5}, Offset{5}, 1 << 30);
     EXPECT_EQ(lane.first(), Offset{5});
     lane.append("one");
     lane.append("two");
@@ -37,7 +37,7 @@ TEST(Lane, holds_what_was_appended_from_its_first_offset_on) {
 }
 
 TEST(Lane, a_place_inside_an_event_gives_its_rest_and_what_follows) {
-    Lane lane(Offset{1});
+    Lane lane(Offset{1}, Offset{1}, 1 << 30);
     lane.append("one");
     lane.append("two");
     EXPECT_EQ(lane.rest(at(1, 2)), "e");
@@ -45,7 +45,7 @@ TEST(Lane, a_place_inside_an_event_gives_its_rest_and_what_follows) {
 }
 
 TEST(Lane, advancing_by_any_number_of_bytes_is_where_those_bytes_end) {
-    Lane lane(Offset{1});
+    Lane lane(Offset{1}, Offset{1}, 1 << 30);
     std::string all;
     for (int count = 0; count < 200; ++count) {
         const std::string wire(static_cast<std::size_t>(1 + count * 37 % 3000), static_cast<char>('a' + count % 26));
@@ -62,7 +62,7 @@ TEST(Lane, advancing_by_any_number_of_bytes_is_where_those_bytes_end) {
 }
 
 TEST(Lane, an_event_larger_than_a_segment_stands_alone) {
-    Lane lane(Offset{1});
+    Lane lane(Offset{1}, Offset{1}, 1 << 30);
     const std::string large(3 * Lane::segment_bytes, 'x');
     lane.append("a");
     lane.append(large);
@@ -72,7 +72,7 @@ TEST(Lane, an_event_larger_than_a_segment_stands_alone) {
 }
 
 TEST(Lane, a_segment_goes_when_the_ring_has_dropped_all_of_its_events) {
-    Lane lane(Offset{1});
+    Lane lane(Offset{1}, Offset{1}, 1 << 30);
     const std::string half(Lane::segment_bytes / 2, 'x');
     for (int count = 0; count < 6; ++count) lane.append(half);  // segments 1-2, 3-4, 5-6
     lane.set_head(Offset{2});
@@ -90,8 +90,30 @@ TEST(Lane, a_segment_goes_when_the_ring_has_dropped_all_of_its_events) {
     EXPECT_EQ(gathered(lane, at(7)), "next");
 }
 
+TEST(Lane, keeps_no_more_bytes_than_it_may_though_the_ring_has_more) {
+    const std::string half(Lane::segment_bytes / 2, 'x');
+    Lane lane(Offset{1}, Offset{1}, 2 * Lane::segment_bytes);
+    for (int count = 0; count < 7; ++count) lane.append(half);  // segments 1-2, 3-4, 5-6, 7
+    EXPECT_TRUE(lane.trimmable());
+    EXPECT_EQ(lane.first_kept(), Offset{5});
+    lane.trim();
+    EXPECT_EQ(lane.first(), Offset{5});
+    EXPECT_EQ(lane.bytes(), 3 * half.size());
+    EXPECT_EQ(lane.head(), Offset{1});
+}
+
+TEST(Lane, the_newest_segment_stays_however_large_it_is) {
+    Lane lane(Offset{1}, Offset{1}, Lane::segment_bytes);
+    const std::string large(3 * Lane::segment_bytes, 'x');
+    lane.append("a");
+    lane.append(large);
+    lane.trim();
+    EXPECT_EQ(lane.first(), Offset{2});
+    EXPECT_EQ(gathered(lane, at(2)), large);
+}
+
 TEST(Lane, a_lane_that_fell_behind_goes_on_where_it_is_told) {
-    Lane lane(Offset{1});
+    Lane lane(Offset{1}, Offset{1}, 1 << 30);
     lane.append("a");
     lane.restart(Offset{9});
     EXPECT_EQ(lane.first(), Offset{9});

@@ -276,6 +276,20 @@ TEST(Network, one_that_does_not_read_is_told_exactly_what_it_missed_and_the_othe
     EXPECT_TRUE(lagged) << "8 MB do not fit into what the kernel may hold";
 }
 
+// Whether its answer is written before the drain begins or after: both ways come up in a few dozen turns.
+TEST(Network, a_keep_alive_client_that_has_just_had_its_answer_does_not_hold_a_stop) {
+    for (int turn = 0; turn < 100; ++turn) {
+        Server server({{"close_timeout_ms", 60'000}, {"batch_interval_ms", 0}});
+        WireClient producer(server.port);
+        producer.send(post("last"));
+        ASSERT_EQ(status_of(producer.read_answer()), 202);
+        const Instant before = Clock::now();
+        ASSERT_TRUE(server.pool->stop(-1).ok());
+        ASSERT_LT(Clock::now() - before, milliseconds(5000)) << "turn " << turn;
+        ASSERT_EQ(producer.read_all(), "");
+    }
+}
+
 TEST(Network, stop_gives_every_client_the_last_event_and_close_1001) {
     std::vector<std::unique_ptr<WireClient>> clients;
     Server server({{"batch_interval_ms", 60'000}});
@@ -354,4 +368,55 @@ TEST(Network, five_pools_side_by_side_share_nothing) {
         EXPECT_EQ(server->publish("mine"), 1U);
         EXPECT_EQ(client.read_frame(), "text:mine");
     }
+}
+
+// ---- who is still there (by a clock moved by hand: world_test) ----
+
+TEST(Network, a_client_that_answers_its_pings_stays_and_one_that_does_not_is_given_up) {
+    Server server({{"ping_interval_ms", 40}, {"pong_timeout_ms", 400}});
+    WireClient lively(server.port);
+    WireClient silent(server.port);
+    lively.upgrade();
+    silent.upgrade();
+    EXPECT_EQ(silent.read_frame(), "ping:");
+    while (server.pool->listeners() == 2) {
+        ASSERT_EQ(lively.read_frame(), "ping:");
+        lively.send(frames::pong(""));
+    }
+    EXPECT_EQ(server.publish("still here"), 1U);
+    std::string frame = lively.read_frame();
+    while (frame == "ping:") frame = lively.read_frame();
+    EXPECT_EQ(frame, "text:still here");
+    EXPECT_FALSE(silent.read_all().ends_with("(silence)"));
+}
+
+TEST(Network, a_client_whose_socket_takes_nothing_is_given_up_and_those_beside_it_hear_all) {
+    Server server({{"ping_interval_ms", 0}, {"stall_timeout_ms", 100}});
+    WireClient stalled(server.port, 4096);
+    WireClient reading(server.port);
+    stalled.upgrade();
+    reading.upgrade();
+    const std::string large(60'000, 'x');
+    std::size_t said = 0;
+    while (server.pool->listeners() == 2) {
+        server.publish(large);
+        ++said;
+        ASSERT_EQ(reading.read_frame(), "text:" + large);
+    }
+    EXPECT_EQ(server.publish("last"), 1U);
+    EXPECT_EQ(reading.read_frame(), "text:last");
+}
+
+TEST(Network, who_is_further_behind_than_the_lane_but_not_than_the_ring_misses_nothing) {
+    Server server({{"lane_bytes", 65'536}, {"ring_capacity", 1000}});
+    WireClient slow(server.port, 4096);
+    WireClient fast(server.port);
+    slow.upgrade();
+    fast.upgrade();
+    const std::string pad(20'000, '.');
+    for (int count = 0; count < 1000; ++count) {  // 20 MB: neither the lane nor the kernel has room for it
+        server.publish(std::to_string(count) + pad);
+        ASSERT_EQ(fast.read_frame(), "text:" + std::to_string(count) + pad);
+    }
+    for (int count = 0; count < 1000; ++count) ASSERT_EQ(slow.read_frame(), "text:" + std::to_string(count) + pad);
 }

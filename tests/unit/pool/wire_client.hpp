@@ -77,7 +77,7 @@ public:
         }
         return head + take(size);
     }
-    /// One frame of the server's: "text:...", "binary:...", "pong:...", "close:CODE", or the ending.
+    /// One frame of the server's: "text:...", "binary:...", "ping:...", "pong:...", "close:CODE", or the ending.
     std::string read_frame() {
         while (buffer_.size() < 2)
             if (!read_some()) return ending_;
@@ -104,6 +104,8 @@ public:
                 return "close:" + (payload.size() < 2 ? ""
                                                       : std::to_string(static_cast<unsigned char>(payload[0]) << 8 |
                                                                        static_cast<unsigned char>(payload[1])));
+            case 9:
+                return "ping:" + payload;
             case 10:
                 return "pong:" + payload;
             default:

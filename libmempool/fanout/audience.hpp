@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/// The clients of the stream that one network thread serves: their seats, the lane they are sent from, and what becomes of each.
+/// Owned by a shard, whose thread makes every call here; the counts may be read by any. It waits for nothing, sleeps on nothing and
+/// starts nothing: sockets and the time are the Kernel's, and whoever drives it calls turn() while has_work(), and expire() at
+/// deadline().
+///
+///   the ring's news --> pull() --> lane --> sweep: send() every seat that is behind, a few hundred a turn
+///   a socket's news --> read() and send() of that seat
+///   now and then    --> look at every seat: ping who is quiet, end who is silent or stalled (liveness.hpp)
+///
+/// What a seat needs and the lane has not, but the ring has, is rendered from the ring, a chunk at a time, and never called lag.
+/// A client counts as a listener from before its 101 is written, as the 101 is the first of its private bytes.
+///
+/// Out of memory: what one client needed costs that client; what all need throws std::bad_alloc, and is done again after start_over().
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "channel/ring.hpp"
+#include "fanout/kernel.hpp"
+#include "fanout/lane.hpp"
+#include "fanout/liveness.hpp"
+#include "fanout/seats.hpp"
+
+namespace mempool {
+
+/// "I have heard everything up to and including this" (docs/spec/wire.md).
+struct Position {
+    std::string_view epoch;
+    Offset heard;
+};
+
+class Audience {
+public:
+    struct Limits {
+        milliseconds close_timeout;
+        Liveness liveness;
+        std::size_t message_max_bytes;
+        std::size_t lane_bytes;
+    };
+
+    /// bell: rung by the ring when it has news, whereupon somebody must call news() and turn().
+    Audience(Ring &ring, Waiter &bell, Kernel &kernel, Limits limits);
+    /// Ends every connection.
+    ~Audience();
+    Audience(const Audience &) = delete;
+    Audience &operator=(const Audience &) = delete;
+
+    /// Takes over an upgraded socket (owned from now on). preamble: the 101 answer; early: bytes that came behind the request.
+    /// since: the stream goes on after this position; else from now on.
+    void join(int socket, std::string preamble, std::span<char> early, std::optional<Position> since = {});
+    void on_socket(SeatId seat, Readiness readiness);
+
+    /// The bell was rung.
+    void news() { news_ = true; }
+    bool has_work() const {
+        return news_ || behind_ || sweeping_ || looking_ || parting_ || !unread_.empty() ||
+               (lane_ && seats_.count() == 0);
+    }
+    /// A bounded part of the work.
+    void turn();
+
+    Instant deadline() const { return deadline_; }
+    /// Ends what is past its deadline.
+    void expire();
+    /// After an exception.
+    void start_over();
+
+    /// The ring was closed: every client hears the rest and then close 1001, until the deadline at the latest.
+    void drain(Instant deadline);
+    /// Ends every connection now.
+    void cut();
+
+    std::size_t clients() const { return seats_.count(); }
+    /// Any thread.
+    std::uint64_t events_sent() const { return seats_.events_sent(); }
+    std::uint64_t events_missed() const { return seats_.events_missed(); }
+
+private:
+    SeatId take_seat(int socket, std::optional<Position> since);
+    void pull();
+    void begin_history(const Cursor &cursor, const Ring::Read &read);
+    void trim();
+    void keep_rest(SeatId seat);
+    void sweep();
+    void read(SeatId seat, bool to_the_end);
+    bool take_input(SeatId seat, std::span<char> input);
+    const Lane *lane_for(SeatId seat);
+    Written send(SeatId seat);
+    std::size_t send_and_settle(SeatId seat);
+    void settle(SeatId seat);
+    void on_writable(SeatId seat);
+    void close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason);
+    void drop(SeatId seat);
+    void abort(SeatId seat);
+    int leave(SeatId seat);
+
+    void look();
+    Liveness::Verdict verdict(SeatId seat, Stamp now) const;
+    void ping(SeatId seat);
+    void look_again();
+
+    std::uint64_t reconnect_in_ms();
+    void expect(Instant deadline) { deadline_ = deadline < deadline_ ? deadline : deadline_; }
+    Instant close_deadline() const;
+    Stamp stamp() const;
+
+    Ring &ring_;
+    Waiter &bell_;
+    Kernel &kernel_;
+    const Limits limits_;
+    const Instant began_;
+    Seats seats_;
+    std::optional<Lane> lane_;    // from its first client on, until its last has left
+    std::optional<Lane> older_;   // a chunk of what the lane has not, for those who catch up
+    std::uint32_t history_ = 0;   // of the ring, that both belong to
+    std::string wire_;            // the frame being rendered
+    std::vector<SeatId> unread_;  // seats whose socket had more than one turn reads
+    std::minstd_rand random_{std::random_device{}()};
+    SeatId sweep_at_ = 0;
+    SeatId look_at_ = 0;
+    Instant deadline_ = never;
+    Instant look_due_ = never;
+    Instant drain_deadline_ = never;
+    bool news_ = false;    // the ring may have more than the lane
+    bool behind_ = false;  // a seat before sweep_at_ may be behind the lane
+    bool sweeping_ = false;
+    bool looking_ = false;
+    bool draining_ = false;
+    bool parting_ = false;  // who has heard everything has yet to be sent away
+    std::array<char, 64 * 1024> input_;
+};
+
+}  // namespace mempool

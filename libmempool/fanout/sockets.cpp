@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "fanout/sockets.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace mempool {
+
+Sockets::Sockets(int wake_fd) : set_(epoll_create1(EPOLL_CLOEXEC)) {
+    if (set_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u32 = wake_tag;
+    if (epoll_ctl(set_, EPOLL_CTL_ADD, wake_fd, &event) != 0) {
+        const int error = errno;
+        close(set_);
+        throw std::system_error(error, std::generic_category(), "epoll_ctl");
+    }
+}
+
+Sockets::~Sockets() {
+    close(set_);
+}
+
+Readiness Sockets::readiness(std::uint32_t events) {
+    return {.readable = (events & (EPOLLIN | EPOLLRDHUP)) != 0,
+            .writable = (events & EPOLLOUT) != 0,
+            .ended = (events & EPOLLRDHUP) != 0,
+            .gone = (events & (EPOLLERR | EPOLLHUP)) != 0};
+}
+
+bool Sockets::watch(int socket, SeatId seat) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.u32 = seat;
+    return epoll_ctl(set_, EPOLL_CTL_ADD, socket, &event) == 0;
+}
+
+Written Sockets::write(int socket, std::span<iovec> from) {
+    msghdr message{};
+    message.msg_iov = from.data();
+    message.msg_iovlen = from.size();
+    for (;;) {
+        // MSG_NOSIGNAL: a guest must not let SIGPIPE end its host.
+        const ssize_t sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0) return {static_cast<std::size_t>(sent), false};
+        if (errno == EINTR) continue;
+        return {0, errno != EAGAIN && errno != EWOULDBLOCK};
+    }
+}
+
+Received Sockets::read(int socket, std::span<char> into) {
+    for (;;) {
+        const ssize_t count = recv(socket, into.data(), into.size(), MSG_DONTWAIT);
+        if (count > 0) return {Received::Kind::bytes, static_cast<std::size_t>(count)};
+        if (count == 0) return {Received::Kind::end};
+        if (errno == EINTR) continue;
+        return {errno == EAGAIN || errno == EWOULDBLOCK ? Received::Kind::nothing : Received::Kind::gone};
+    }
+}
+
+void Sockets::finish(int socket) {
+    shutdown(socket, SHUT_WR);
+}
+
+void Sockets::end(int socket) {
+    // First of all the connection ends, even if a forked child holds a copy of the descriptor.
+    shutdown(socket, SHUT_RDWR);
+    close(socket);
+}
+
+void Sockets::abort(int socket) {
+    // The kernel resets the connection, instead of keeping what was written for a peer that takes nothing. A copy that a forked child
+    // holds would put that off: hence the shutdown.
+    const linger at_once{1, 0};
+    setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    end(socket);
+}
+
+}  // namespace mempool

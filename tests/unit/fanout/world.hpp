@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+/// An audience without a network: a ring, simulated sockets and clients, and a clock moved by hand, driven as a shard drives it. All that
+/// happens comes from one seed. One thread; owns everything in it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <new>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "channel/ring.hpp"
+#include "fanout/audience.hpp"
+#include "unit/fanout/simulated_client.hpp"
+#include "unit/fanout/simulated_kernel.hpp"
+#include "unit/websocket/client_frames.hpp"
+
+namespace mempool::test {
+
+class World final : private Waiter {
+public:
+    struct Peer {
+        SimulatedClient client;
+        int socket;
+        bool reads = true;    // what it is sent
+        bool answers = true;  // pings and closes
+        bool left = false;    // by RST, FIN or a close of its own
+        bool broke_protocol = false;
+        std::string unsent = {};  // the rest of a frame that it has begun to send
+    };
+
+    struct Options {
+        std::size_t ring_capacity;
+        std::size_t ring_bytes = 1 << 24;
+        Audience::Limits audience;
+    };
+
+    static Audience::Limits default_limits() {
+        return {
+            milliseconds(5000), {milliseconds(20'000), milliseconds(20'000), milliseconds(60'000)}, 1 << 16, 1 << 24};
+    }
+
+    World(std::mt19937 &random, const Options &options)
+        : random_(random),
+          kernel_(random),
+          ring_(options.ring_capacity, options.ring_bytes, "e0"),
+          audience_(ring_, *this, kernel_, options.audience) {
+        told_.push_back({.epoch = "e0"});
+    }
+
+    SimulatedKernel &kernel() { return kernel_; }
+    Audience &audience() { return audience_; }
+    Ring &ring() { return ring_; }
+    std::deque<Peer> &peers() { return peers_; }
+    std::size_t up_to(std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(random_); }
+
+    // ---- what is told ----
+
+    void publish(std::size_t bytes, bool binary = false) {
+        History &now = told_.back();
+        std::string payload = "event " + std::to_string(now.tail()) + " of " + now.epoch + " ";
+        payload.append(bytes, '.');
+        now.said.push_back({binary ? 2U : 1U, payload});
+        ring_.append(std::make_shared<const Event>(Event{0, Message{std::move(payload), binary}}));
+        note_head();
+    }
+    void batch_done(std::uint64_t applied, std::uint64_t total) {
+        History &now = told_.back();
+        now.said.push_back({1, "batch applied " + std::to_string(applied) + "/" + std::to_string(total) + " txs"});
+        ring_.append(std::make_shared<const Event>(Event{0, BatchDone{now.tail(), applied, total, {}}}));
+        note_head();
+    }
+    void skip(std::uint64_t events) {
+        History &now = told_.back();
+        now.said.resize(now.said.size() + events, {0, "skipped"});
+        ring_.skip_to(Offset{now.tail()});
+        note_head();
+    }
+    void restart(std::uint64_t first) {
+        const std::string epoch = next_epoch();
+        told_.push_back({.epoch = epoch, .first = first, .head = first});
+        ring_.restart(epoch, Offset{first});
+    }
+    void rename() {
+        History next = told_.back();
+        next.epoch = next_epoch();
+        next.renamed = true;
+        told_.push_back(next);
+        ring_.rename(next.epoch);
+    }
+    std::uint64_t tail() const { return told_.back().tail(); }
+    const History &history() const { return told_.back(); }
+
+    // ---- who listens ----
+
+    Peer &join(std::size_t room, std::optional<Position> since = {}, std::string early = {}) {
+        const int socket = kernel_.connect(room);
+        const History &now = told_.back();
+        std::uint64_t next = now.tail();
+        bool reset = false;
+        if (since) {
+            reset = since->epoch != now.epoch || since->heard.value >= now.tail();
+            next = reset ? now.head : since->heard.value + 1;
+        }
+        peers_.push_back({SimulatedClient(told_, told_.size() - 1, next, reset), socket});
+        std::string preamble(SimulatedClient::preamble);
+        drive([&] { audience_.join(socket, std::move(preamble), early, since); });
+        return peers_.back();
+    }
+    bool is_in(const Peer &peer) { return !kernel_.at(peer.socket).server_ended; }
+
+    void says(Peer &peer, unsigned opcode, std::string_view payload) {
+        if (opcode == 9) peer.client.pinged_server(std::string(payload));
+        kernel_.client_sends(peer.socket, peer.unsent + websocket::test::frame(websocket::test::fin | opcode, payload));
+        peer.unsent.clear();
+    }
+    /// The client reads up to so many bytes, and answers what it must.
+    void reads(Peer &peer, std::size_t most) {
+        peer.client.take(kernel_.client_reads(peer.socket, most));
+        for (const SimulatedClient::Reply &reply : peer.client.take_replies())
+            if (peer.answers && !peer.left) says(peer, reply.opcode, reply.payload);
+    }
+
+    // ---- what a shard does ----
+
+    void tell_news(const Peer &peer) {
+        SimulatedKernel::Connection &here = kernel_.at(peer.socket);
+        if (here.server_ended || !here.watched) return;
+        const Readiness news = kernel_.take_news(peer.socket);
+        if (news.readable || news.writable || news.ended || news.gone)
+            drive([&] { audience_.on_socket(here.seat, news); });
+    }
+    bool turn() {
+        if (std::exchange(rung_, false)) audience_.news();
+        if (!audience_.has_work()) return false;
+        drive([&] { audience_.turn(); });
+        return true;
+    }
+    void expire() {
+        if (audience_.deadline() <= kernel_.now()) drive([&] { audience_.expire(); });
+    }
+    void pass(milliseconds time) {
+        kernel_.pass(time);
+        expire();
+    }
+    void drain() {
+        ring_.close();
+        drive([&] { audience_.drain(kernel_.now() + milliseconds(5000)); });
+    }
+
+    /// All that waits happens, and every client that reads reads all, until nothing is left.
+    void settle() {
+        for (int round = 0; round < 10'000; ++round) {
+            bool more = false;
+            for (Peer &peer : peers_) tell_news(peer);
+            while (turn()) more = true;
+            for (Peer &peer : peers_) {
+                if (!peer.reads || kernel_.at(peer.socket).to_client.empty()) continue;
+                reads(peer, std::string::npos);
+                more = true;
+            }
+            if (!more && std::ranges::none_of(peers_, [&](const Peer &peer) { return has_news(peer); })) return;
+        }
+        FAIL() << "it never settles";
+    }
+
+    /// Time goes on in small steps, each of them settled.
+    void live_through(milliseconds time, milliseconds step) {
+        for (milliseconds past{0}; past < time && !::testing::Test::HasFatalFailure(); past += step) {
+            pass(step);
+            settle();
+        }
+    }
+
+private:
+    void wake() noexcept override { rung_ = true; }
+
+    /// Calls the audience as Shard::run() does. Where it ran out of memory, it starts over.
+    template <class Call>
+    void drive(Call call) {
+        try {
+            kernel_.serve(call);
+        } catch (const std::bad_alloc &) {
+            audience_.start_over();
+        }
+        EXPECT_EQ(ring_.listeners(), audience_.clients());
+    }
+    bool has_news(const Peer &peer) {
+        const SimulatedKernel::Connection &here = kernel_.at(peer.socket);
+        const Readiness &news = here.news;
+        return here.watched && !here.server_ended && (news.readable || news.writable || news.ended || news.gone);
+    }
+    void note_head() {
+        told_.back().head = ring_.subscribe().head.value;
+        ring_.unsubscribe();
+    }
+    std::string next_epoch() { return "e" + std::to_string(++epochs_); }
+
+    std::mt19937 &random_;
+    SimulatedKernel kernel_;
+    Ring ring_;
+    std::vector<History> told_;
+    std::deque<Peer> peers_;
+    bool rung_ = false;
+    int epochs_ = 0;
+    Audience audience_;
+};
+
+}  // namespace mempool::test

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+/// What becomes of clients, second by second, on simulated sockets and a clock moved by hand.
+#include "unit/fanout/world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+using namespace mempool;
+using namespace mempool::test;
+
+namespace {
+
+constexpr std::size_t roomy = 1 << 30;
+constexpr milliseconds second{1000};
+
+class AudienceTest : public ::testing::Test {
+protected:
+    World &world(std::size_t ring_capacity, Audience::Limits limits = World::default_limits()) {
+        return world_.emplace(random_, World::Options{.ring_capacity = ring_capacity, .audience = limits});
+    }
+    std::mt19937 random_{1};
+    std::optional<World> world_;
+};
+
+}  // namespace
+
+TEST_F(AudienceTest, every_client_hears_every_event_from_its_joining_on) {
+    World &here = world(8);
+    World::Peer &first = here.join(roomy);
+    here.batch_done(2, 3);
+    here.settle();
+    World::Peer &second_one = here.join(roomy);
+    for (int count = 0; count < 5; ++count) here.publish(100, count == 2);
+    here.settle();
+    EXPECT_EQ(first.client.next(), 7U);
+    EXPECT_EQ(second_one.client.next(), 7U);
+    EXPECT_EQ(here.audience().events_sent(), 11U);
+    EXPECT_EQ(here.audience().events_missed(), 0U);
+}
+
+// ---- positions and older events ----
+
+TEST_F(AudienceTest, a_lane_made_late_calls_nothing_lag_that_the_ring_still_has) {
+    World &here = world(8);
+    for (int count = 0; count < 6; ++count) here.publish(10);
+    World::Peer &resumed = here.join(roomy, Position{"e0", Offset{2}});
+    here.settle();
+    EXPECT_EQ(resumed.client.next(), 7U);
+    EXPECT_EQ(resumed.client.missed(), 0U);
+}
+
+TEST_F(AudienceTest, a_position_that_the_ring_has_left_is_lag_of_exactly_that_many) {
+    World &here = world(4);
+    for (int count = 0; count < 10; ++count) here.publish(10);
+    World::Peer &resumed = here.join(roomy, Position{"e0", Offset{2}});
+    here.settle();
+    EXPECT_EQ(resumed.client.next(), 11U);
+    EXPECT_EQ(resumed.client.missed(), 4U);  // 3, 4, 5, 6
+}
+
+TEST_F(AudienceTest, a_position_of_another_history_or_of_the_future_is_told_reset_and_then_all_that_is_retained) {
+    World &here = world(4);
+    for (int count = 0; count < 10; ++count) here.publish(10);
+    for (const Position since : {Position{"other", Offset{9}}, Position{"e0", Offset{400}}}) {
+        World::Peer &resumed = here.join(roomy, since);
+        here.settle();
+        EXPECT_EQ(resumed.client.next(), 11U);
+        EXPECT_EQ(resumed.client.missed(), 0U);
+    }
+}
+
+TEST_F(AudienceTest, what_the_lane_has_no_longer_is_rendered_from_the_ring_for_who_is_behind) {
+    Audience::Limits limits = World::default_limits();
+    limits.lane_bytes = 64 * 1024;
+    World &here = world(1024, limits);
+    World::Peer &slow = here.join(1000);
+    World::Peer &fast = here.join(roomy);
+    slow.reads = false;
+    for (int count = 0; count < 300; ++count) {
+        here.publish(5000);  // 1.5 MB: the ring has it all
+        here.settle();
+    }
+    EXPECT_EQ(fast.client.next(), 301U);
+    EXPECT_LE(slow.client.next(), 1U);
+    slow.reads = true;
+    here.settle();
+    EXPECT_EQ(slow.client.next(), 301U);
+    EXPECT_EQ(slow.client.missed(), 0U);
+}
+
+TEST_F(AudienceTest, who_resumes_far_behind_and_reads_fast_is_served_a_part_a_turn_until_it_has_all) {
+    Audience::Limits limits = World::default_limits();
+    limits.lane_bytes = 64 * 1024;
+    World &here = world(1024, limits);
+    here.join(roomy);
+    for (int count = 0; count < 300; ++count) here.publish(5000);
+    here.settle();
+    World::Peer &resumed = here.join(roomy, Position{"e0", Offset{0}});
+    here.reads(resumed, roomy);
+    EXPECT_LT(resumed.client.next(), 100U);
+    here.settle();
+    EXPECT_EQ(resumed.client.next(), 301U);
+    EXPECT_EQ(resumed.client.missed(), 0U);
+}
+
+TEST_F(AudienceTest, what_is_told_in_the_middle_of_a_sweep_is_heard_by_those_before_it_too) {
+    World &here = world(8);
+    for (int count = 0; count < 600; ++count) here.join(roomy);
+    here.settle();
+    here.publish(10);
+    here.turn();  // the first 256
+    here.publish(10);
+    here.settle();
+    for (const World::Peer &peer : here.peers()) ASSERT_EQ(peer.client.next(), 3U);
+}
+
+TEST_F(AudienceTest, who_sends_more_than_its_turn_is_read_to_the_end) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    here.settle();
+    const std::string frame = websocket::test::text(std::string(1000, 'x'));
+    for (int count = 0; count < 1000; ++count) here.kernel().client_sends(peer.socket, frame);
+    here.says(peer, 9, "the last");
+    here.settle();
+    EXPECT_EQ(peer.client.pings_unanswered(), 0U);
+}
+
+TEST_F(AudienceTest, three_turns_of_the_ring_in_the_middle_of_a_frame_are_its_rest_and_exact_lag) {
+    World &here = world(16);
+    World::Peer &slow = here.join(20'000);
+    World::Peer &fast = here.join(roomy);
+    here.settle();
+    slow.reads = false;
+    here.publish(70'000);
+    here.settle();
+    for (int count = 0; count < 3 * 16; ++count) {
+        here.publish(70'000);
+        here.says(slow, 9, "ping " + std::to_string(count));
+        here.settle();
+    }
+    EXPECT_EQ(fast.client.next(), 50U);
+    here.reads(slow, 1 << 20);
+    EXPECT_TRUE(slow.client.in_the_middle());
+    slow.reads = true;
+    here.settle();
+    EXPECT_EQ(slow.client.next(), 50U);
+    EXPECT_EQ(slow.client.missed(), 32U);  // the first was finished, the last 16 are retained
+    EXPECT_EQ(slow.client.pings_unanswered(), 0U);
+    EXPECT_FALSE(slow.client.in_the_middle());
+}
+
+TEST_F(AudienceTest, a_new_history_is_told_to_all_and_to_those_who_catch_up) {
+    Audience::Limits limits = World::default_limits();
+    limits.lane_bytes = 64 * 1024;
+    World &here = world(256, limits);
+    World::Peer &slow = here.join(1000);
+    World::Peer &fast = here.join(roomy);
+    slow.reads = false;
+    for (int count = 0; count < 100; ++count) here.publish(3000);
+    here.settle();
+    here.rename();
+    here.publish(10);
+    here.settle();
+    slow.reads = true;
+    here.settle();
+    EXPECT_EQ(slow.client.next(), 102U);
+    EXPECT_EQ(slow.client.missed(), 0U);
+    here.restart(1000);
+    here.publish(10);
+    here.settle();
+    EXPECT_EQ(slow.client.next(), 1001U);
+    EXPECT_EQ(fast.client.next(), 1001U);
+}
+
+// ---- who is still there ----
+
+TEST_F(AudienceTest, who_answers_its_pings_stays_for_hours) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    here.live_through(3600 * second, second);
+    EXPECT_TRUE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, who_does_not_answer_is_given_up_when_ping_and_pong_have_had_their_time) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    peer.answers = false;
+    here.live_through(39 * second, second);
+    EXPECT_TRUE(here.is_in(peer));
+    here.live_through(7 * second, second);  // two looks of 2.5 s
+    EXPECT_FALSE(here.is_in(peer));
+    EXPECT_EQ(here.ring().listeners(), 0U);
+}
+
+TEST_F(AudienceTest, any_byte_is_a_sign_of_life) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    peer.answers = false;
+    const std::string frame = websocket::test::text("a message that takes ten minutes to come");
+    for (const char byte : frame) {
+        here.kernel().client_sends(peer.socket, std::string(1, byte));
+        here.live_through(15 * second, second);
+    }
+    EXPECT_TRUE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, events_that_go_out_are_no_sign_of_life) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    peer.answers = peer.reads = false;  // half open: the kernel takes it all, and nobody is there
+    for (int count = 0; count < 46; ++count) {
+        here.publish(10);
+        here.live_through(second, second);
+    }
+    EXPECT_FALSE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, a_socket_that_takes_nothing_is_given_up_and_its_buffers_with_it) {
+    World &here = world(8);
+    World::Peer &peer = here.join(200);
+    here.settle();
+    peer.reads = false;
+    here.publish(10'000);
+    here.live_through(59 * second, second);
+    EXPECT_TRUE(here.is_in(peer));
+    here.live_through(6 * second, second);
+    EXPECT_FALSE(here.is_in(peer));
+    EXPECT_TRUE(here.kernel().at(peer.socket).server_aborted);
+}
+
+TEST_F(AudienceTest, who_sends_but_never_reads_is_stalled_all_the_same) {
+    World &here = world(8);
+    World::Peer &peer = here.join(200);
+    here.settle();
+    peer.reads = false;
+    here.publish(10'000);
+    for (int count = 0; count < 65 && here.is_in(peer); ++count) {
+        here.says(peer, 9, "still here");
+        here.live_through(second, second);
+    }
+    EXPECT_FALSE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, who_reads_a_little_now_and_then_is_slow_and_not_gone) {
+    World &here = world(8);
+    World::Peer &peer = here.join(200);
+    here.settle();
+    peer.reads = false;
+    here.publish(10'000);
+    for (int count = 0; count < 20; ++count) {
+        here.live_through(50 * second, second);
+        ASSERT_TRUE(here.is_in(peer)) << count;
+        here.reads(peer, 100);
+        here.settle();
+    }
+}
+
+TEST_F(AudienceTest, a_server_that_slept_gives_up_nobody_whose_answer_has_come) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    peer.reads = false;
+    here.live_through(21 * second, second);  // the ping is out
+    here.reads(peer, roomy);                 // and is answered: the pong waits in the socket
+    here.kernel().pass(3600 * second);
+    here.expire();
+    while (here.turn()) {
+    }
+    EXPECT_TRUE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, the_pong_has_its_time_from_when_the_ping_was_written_whole) {
+    World &here = world(8);
+    World::Peer &peer = here.join(SimulatedClient::preamble.size() + 1);
+    peer.reads = peer.answers = false;
+    here.live_through(30 * second, second);  // half of the ping is out, at 20 to 22.5 s
+    here.reads(peer, roomy);
+    here.settle();  // now the rest is
+    here.live_through(19 * second, second);
+    EXPECT_TRUE(here.is_in(peer));
+    here.live_through(4 * second, second);
+    EXPECT_FALSE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, with_zeroes_nobody_is_ever_given_up_nor_woken_for) {
+    World &here = world(8, {milliseconds(5000), {}, 1 << 16, 1 << 24});
+    World::Peer &peer = here.join(200);
+    here.settle();
+    peer.reads = peer.answers = false;
+    here.publish(10'000);
+    here.settle();
+    EXPECT_EQ(here.audience().deadline(), never);
+    here.live_through(3600 * second, 60 * second);
+    EXPECT_TRUE(here.is_in(peer));
+}
+
+TEST_F(AudienceTest, without_clients_there_is_no_work_and_no_deadline) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy);
+    here.settle();
+    here.kernel().client_resets(peer.socket);
+    here.live_through(10 * second, second);
+    EXPECT_EQ(here.audience().clients(), 0U);
+    EXPECT_FALSE(here.audience().has_work());
+    EXPECT_EQ(here.audience().deadline(), never);
+}
+
+// ---- the end ----
+
+TEST_F(AudienceTest, a_drain_tells_each_client_the_rest_then_draining_and_close_1001) {
+    World &here = world(64);
+    World::Peer &slow = here.join(300);
+    World::Peer &fast = here.join(roomy);
+    for (int count = 0; count < 20; ++count) here.publish(100);
+    here.drain();
+    here.settle();
+    for (const World::Peer *peer : {&slow, &fast}) {
+        EXPECT_EQ(peer->client.next(), 21U);
+        EXPECT_TRUE(peer->client.drained());
+        EXPECT_EQ(peer->client.close_code(), 1001U);
+        EXPECT_FALSE(here.is_in(*peer));
+    }
+    EXPECT_EQ(here.audience().clients(), 0U);
+}
+
+TEST_F(AudienceTest, who_does_not_answer_the_close_or_does_not_read_is_cut_at_the_deadline) {
+    World &here = world(8);
+    World::Peer &silent = here.join(roomy);
+    World::Peer &stalled = here.join(200);
+    here.settle();
+    silent.answers = stalled.reads = false;
+    here.publish(1000);
+    here.settle();
+    here.drain();
+    here.live_through(4 * second, second);
+    EXPECT_EQ(silent.client.close_code(), 1001U);
+    EXPECT_TRUE(here.is_in(silent));
+    EXPECT_TRUE(here.is_in(stalled));
+    here.live_through(2 * second, second);
+    EXPECT_EQ(here.audience().clients(), 0U);
+    EXPECT_FALSE(here.audience().has_work());
+}
