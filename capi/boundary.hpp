@@ -59,6 +59,15 @@ mempool_status guard(Call call) noexcept {
     }
 }
 
+/// A call that a signal handler may make: no sentence, as that takes memory; what the last failed call had to say stays.
+template <class Call>
+mempool_status in_signal_handler(const mempool_handle *handle, Call call) noexcept {
+    if (handle == nullptr) return MEMPOOL_INVALID;
+    if (handle->pool->forked()) return MEMPOOL_FORKED;
+    call(*handle->pool);
+    return MEMPOOL_OK;
+}
+
 inline Status null(const char *what) {
     return {Code::invalid, std::string(what) + " is NULL"};
 }

@@ -23,6 +23,7 @@
 
 using boundary::fill;
 using boundary::guard;
+using boundary::in_signal_handler;
 using boundary::null;
 using boundary::take;
 using boundary::with_opened;
@@ -298,6 +299,10 @@ mempool_status mempool_state(mempool_handle *pool, std::int32_t *state) {
 
 mempool_status mempool_stop(mempool_handle *pool, std::int64_t timeout_ms) {
     return with_pool(pool, [&](core::Pool &here) { return here.stop(timeout_ms); });
+}
+
+mempool_status mempool_request_stop(mempool_handle *pool) {
+    return in_signal_handler(pool, [](core::Pool &here) { here.request_stop(); });
 }
 
 mempool_status mempool_retain(mempool_handle *pool) {

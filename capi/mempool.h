@@ -155,10 +155,11 @@ MEMPOOL_API size_t mempool_option_count(void);
 MEMPOOL_API mempool_status mempool_option_at(size_t index, mempool_option_view *option);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * 5 LIFE.  OPEN --start--> RUNNING --stop--> DRAINING --> STOPPED.  One way; to start again, open a new pool.
+ * 5 LIFE.  OPEN --start--> RUNNING --stop, request_stop--> DRAINING --> STOPPED.  One way; to start again, open a new pool.
  *
  * Any number of pools may live in one process. The library changes no signal disposition, registers no atexit function, starts no
- * thread before mempool_start and prints nothing. Its threads block all signals.
+ * thread before mempool_start and prints nothing. Its threads block all signals but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGSYS,
+ * so that a fault inside a callback reaches the host's handler for it.
  */
 typedef struct mempool mempool;
 
@@ -182,8 +183,18 @@ MEMPOOL_API mempool_status mempool_state(mempool *pool, int32_t *state);
  * that reads, then WebSockets are closed with 1001 and threads are joined. Past `timeout_ms` (-1: the option drain_timeout_ms) the
  * network is cut; where the host's own apply or event callback does not return, that answers TIMEOUT, the pool stays DRAINING, its
  * threads finish by themselves and a second call waits again. On a pool never started: STOPPED at once. OK where stopped already.
- * REENTRANT from any callback of this pool. Since 0.1. */
+ * REENTRANT from any callback of this pool (mempool_request_stop is not). Since 0.1. */
 MEMPOOL_API mempool_status mempool_stop(mempool *pool, int64_t timeout_ms);
+
+/* Begins what mempool_stop does, and returns at once: it takes no lock, allocates nothing and never waits, so that a signal handler may
+ * call it (async-signal-safe), and every callback. From then on submissions are refused (CLOSED; 503 for clients), also while apply has
+ * not returned, and the state is DRAINING; the pool applies what it accepted, lets every listener hear it and is STOPPED by itself,
+ * after close_timeout_ms at the latest from when apply and the event callbacks have returned. mempool_stop waits for that and joins the
+ * threads; mempool_release without it lets them go. Who waits in mempool_submit_wait is told when apply returns. Asked of a pool that is
+ * OPEN it is remembered: the state stays, and start (OK) drains at once, just as if the signal had come a moment later. Nothing happens to a
+ * pool that drains or is stopped (OK), nor in a forked child (FORKED). The handle must be valid: no other thread may be in its last
+ * release. INVALID: pool is NULL. Leaves mempool_error_detail and errno as they were. Since 0.1. */
+MEMPOOL_API mempool_status mempool_request_stop(mempool *pool);
 
 /* One more reference; one less. The last release of a running pool acts as stop(0) without waiting: its threads hold references of
  * their own, apply what was accepted, and end by themselves. Allowed everywhere, callbacks and forked children included. Since 0.1. */
@@ -367,7 +378,7 @@ typedef struct mempool_publish_options {
 /* Says something of the host's own to every listener: `size` bytes, at most message_max_bytes, copied. Never waits for a listener.
  * Out (may be NULL): the number of listeners subscribed at that moment. What the apply callback publishes goes out before its batch's
  * event, listeners is then the count of now, and it is dropped if the batch fails as a whole. TOO_LARGE, INVALID (text that is not
- * UTF-8), STATE (not started), CLOSED (stopped), NO_MEMORY. Callable from every callback. Since 0.1. */
+ * UTF-8), STATE (not started), CLOSED (stopped), NO_MEMORY, FULL (the topic's engine is behind; never so in this version). Callable from every callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_publish(mempool *pool, const void *data, size_t size, const mempool_publish_options *options,
                                            size_t *listeners);
 
@@ -388,7 +399,7 @@ typedef struct mempool_subscribe_options {
 typedef void (*mempool_event_fn)(void *user, const mempool_event *event);
 
 /* Calls `callback` for every event from now on. Before or after start. Out: the registration for mempool_off_event (never 0).
- * INVALID, UNSUPPORTED, CLOSED (stopped), SYSTEM, NO_MEMORY; on failure `destroy` is not called. Callable from every callback. Since 0.1. */
+ * INVALID, UNSUPPORTED, CLOSED (nothing more can be heard), SYSTEM, NO_MEMORY; on failure `destroy` is not called. Callable from every callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_on_event(mempool *pool, const mempool_subscribe_options *options, mempool_event_fn callback, void *user,
                                             mempool_destroy_fn destroy, uint64_t *registration);
 

@@ -392,6 +392,8 @@ public:
 
     void start() const { check(mempool_start(pool_)); }
     void stop(Milliseconds timeout = no_limit) const { check(mempool_stop(pool_, timeout.count())); }
+    /// Begins to stop and returns at once: for callbacks and signal handlers. Nothing happens in a forked child.
+    void request_stop() const noexcept { mempool_request_stop(pool_); }
 
     [[nodiscard]] int port() const {
         std::int32_t port = 0;

@@ -222,6 +222,7 @@ void add_pool(py::module_ &module) {
         .def(
             "start", [](const PoolObject &self) { self->start(); }, Released())
         .def("stop", &stop, py::arg("timeout"))
+        .def("request_stop", [](const PoolObject &self) { self->request_stop(); })
         .def(
             "port", [](const PoolObject &self) { return self->port(); }, Released())
         .def(

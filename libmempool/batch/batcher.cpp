@@ -16,6 +16,8 @@ void Batcher::run() {
     thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     std::vector<Transaction> transactions;
     const auto drain = [&] {
+        if (queue_.await(limits_.batch_max, limits_.interval))
+            await_room();  // after the waiting, which may have been long
         std::size_t drained = 0;
         once_there_is_memory([&] { drained = queue_.drain(transactions, limits_.batch_max, limits_.interval); });
         return drained;
@@ -27,6 +29,13 @@ void Batcher::run() {
     settling_->done();
     apply_ = nullptr;  // a cycle through the host's own objects ends here, not at the last release
     thread_.store({}, std::memory_order_relaxed);
+}
+
+void Batcher::await_room() {
+    while (!source_.has_room()) {
+        once_there_is_memory([&] { source_.when_room(room_); });
+        room_->bell.wait();
+    }
 }
 
 void Batcher::tick(std::vector<Transaction> &transactions) {

@@ -2,7 +2,8 @@
 /// The tick: drains the queue, asks the host which transactions hold, tells the topic what came of it and settles the outcomes.
 /// Owned by the pool; run() is the batch thread, the only one that touches it but for what is marked "any thread".
 ///
-/// One batch, one event; an empty tick says nothing. Outcomes are told when the source has settled the event, never before.
+/// One batch, one event; an empty tick says nothing. Outcomes are told when the source has settled the event, never before. While the
+/// source has no room for another event the queue is not drained: it fills, and the submitters wait or hear FULL.
 #pragma once
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/bell.hpp"
 #include "base/clock.hpp"
 #include "batch/batch.hpp"
 #include "batch/outcomes.hpp"
@@ -33,7 +35,9 @@ public:
     Batcher &operator=(const Batcher &) = delete;
 
     /// Empty: everything is applied. Before run().
-    void set_apply(Apply apply) { apply_ = std::move(apply); }
+    void set_apply(Apply apply) { apply_.swap(apply); }
+    /// The same, so that the one before is destroyed where the caller wants it.
+    void swap_apply(Apply &apply) noexcept { apply_.swap(apply); }
 
     /// Ticks until the queue is closed and drained; then lets go of apply. The batch thread.
     void run();
@@ -57,18 +61,26 @@ private:
         std::atomic<std::size_t> left{1};
     };
 
+    /// What the batch thread sleeps on while the source has no room. Shared: a source may ring when the batcher is gone.
+    struct Room final : RoomListener {
+        void room() noexcept override { bell.ring(); }
+        Bell bell;
+    };
+
     struct Notices {
         std::shared_ptr<Completions> completions;
         std::vector<Completion> settled;
     };
     std::vector<Notices> notices(const std::vector<Transaction> &transactions,
                                  const std::vector<Rejection> &rejections) const;
+    void await_room();
     void tick(std::vector<Transaction> &transactions);
     void apply(Batch &batch);
 
     Queue &queue_;
     EventSource &source_;
     const std::shared_ptr<Settling> settling_;
+    const std::shared_ptr<Room> room_ = std::make_shared<Room>();
     const Limits limits_;
     Apply apply_;
     Batch *applying_ = nullptr;

@@ -21,6 +21,24 @@ struct Queue::Waiting {
     Waiting *next = nullptr;
 };
 
+/// The lock, for all who may make news for the consumer: rings once it is given back, so that nobody is woken into it.
+class Queue::Locked {
+public:
+    explicit Locked(Queue &queue) : queue_(queue), lock_(queue.mutex_) {}
+    ~Locked() {
+        const bool ring = std::exchange(queue_.ring_due_, false);
+        lock_.unlock();
+        if (ring) queue_.bell_.ring();
+    }
+    Locked(const Locked &) = delete;
+    Locked &operator=(const Locked &) = delete;
+    std::unique_lock<std::mutex> &lock() { return lock_; }
+
+private:
+    Queue &queue_;
+    std::unique_lock<std::mutex> lock_;
+};
+
 Queue::Queue(std::size_t capacity, std::size_t bytes) : capacity_(capacity), bytes_max_(bytes) {
     assert(capacity > 0);
 }
@@ -41,7 +59,7 @@ std::size_t size_of(std::span<const std::string> data) {
 }  // namespace
 
 Queue::Push Queue::check(std::span<const std::string> data, std::size_t bytes) const {
-    if (closed_) return Push::closed;
+    if (refuses()) return Push::closed;
     if (data.size() > capacity_ || bytes > bytes_max_) return Push::never_fits;
     if (waiting_.size() + data.size() > capacity_) return Push::full;
     if (bytes_ + bytes > bytes_max_) return Push::full_bytes;
@@ -66,13 +84,13 @@ void Queue::accept(std::span<std::string> data, std::size_t bytes, std::uint64_t
     assert(bytes_ <= bytes_max_);
     if (wake_at_ != 0 && waiting_.size() >= wake_at_) {
         wake_at_ = 0;
-        news_.notify_one();
+        ring_due_ = true;
     }
 }
 
 Queue::Push Queue::push(std::span<std::string> data, std::uint64_t &first, const Claim &claim) {
     const std::size_t bytes = size_of(data);
-    const std::lock_guard lock(mutex_);
+    const Locked locked(*this);
     Push result = check(data, bytes);
     // Who came before and waits is served first.
     if (result == Push::accepted && line_first_ != nullptr) result = Push::full;
@@ -80,14 +98,14 @@ Queue::Push Queue::push(std::span<std::string> data, std::uint64_t &first, const
         accept(data, bytes, first, claim);
     } else if (result == Push::full || result == Push::full_bytes) {
         refused_ = true;
-        if (wake_at_ != 0) news_.notify_one();
+        ring_due_ = wake_at_ != 0;
     }
     return result;
 }
 
 Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim) {
     const std::size_t bytes = size_of(data);
-    std::unique_lock lock(mutex_);
+    Locked locked(*this);
     const Push now = check(data, bytes);
     if (now == Push::closed || now == Push::never_fits) return now;
     if (now == Push::accepted && line_first_ == nullptr) {
@@ -99,12 +117,12 @@ Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first,
     (line_last_ != nullptr ? line_last_->next : line_first_) = &waiting;
     line_last_ = &waiting;
     refused_ = true;
-    if (wake_at_ != 0) news_.notify_one();
+    if (wake_at_ != 0) bell_.ring();  // now: we sleep with the lock given back, but not by ~Locked
 
     const auto served = [&] { return waiting.no_memory || waiting.result != Push::timeout; };
     if (deadline == never) {
-        waiting.served.wait(lock, served);
-    } else if (!waiting.served.wait_until(lock, deadline, served)) {
+        waiting.served.wait(locked.lock(), served);
+    } else if (!waiting.served.wait_until(locked.lock(), deadline, served)) {
         leave_line(waiting);
         serve_line();  // it may have been the one that did not fit
     }
@@ -140,25 +158,40 @@ void Queue::leave_line(Waiting &waiting) {
 }
 
 bool Queue::ready(std::size_t limit) const {
-    return closed_ || refused_ || waiting_.size() >= std::min(limit, capacity_) || waiting_.front().id <= hurry_to_;
+    return refuses() || refused_ || waiting_.size() >= std::min(limit, capacity_) || waiting_.front().id <= hurry_to_;
+}
+
+/// Sleeps without the lock until somebody rings, or the deadline; false where that passed.
+bool Queue::sleep(std::unique_lock<std::mutex> &lock, std::size_t wake_at, Instant deadline) {
+    wake_at_ = wake_at;
+    lock.unlock();
+    const bool rung = bell_.wait_until(deadline);
+    lock.lock();
+    return rung;
+}
+
+void Queue::await_locked(std::unique_lock<std::mutex> &lock, std::size_t limit, milliseconds gather) {
+    while (waiting_.empty() && !refuses()) sleep(lock, 1, never);
+    if (gather.count() > 0 && !waiting_.empty()) {
+        const Instant until = first_came_ + gather;
+        while (!ready(limit) && Clock::now() < until && sleep(lock, std::min(limit, capacity_), until)) {
+        }
+    }
+    wake_at_ = 0;
+}
+
+bool Queue::await(std::size_t limit, milliseconds gather) {
+    std::unique_lock lock(mutex_);
+    await_locked(lock, limit, gather);
+    return !waiting_.empty();
 }
 
 std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather) {
     if (limit == 0) return 0;
     std::unique_lock lock(mutex_);
-    while (waiting_.empty() && !closed_) {
-        wake_at_ = 1;
-        news_.wait(lock);
-    }
-    if (gather.count() > 0 && !waiting_.empty()) {
-        const Instant until = first_came_ + gather;
-        while (!ready(limit)) {
-            wake_at_ = std::min(limit, capacity_);
-            if (news_.wait_until(lock, until) == std::cv_status::timeout) break;
-        }
-    }
-    wake_at_ = 0;
+    await_locked(lock, limit, gather);
     refused_ = false;
+    closed_ = refuses();
     std::size_t count = std::min(limit, waiting_.size());
     try {
         out.reserve(out.size() + count);
@@ -179,7 +212,7 @@ std::size_t Queue::drain(std::vector<Transaction> &out, std::size_t limit, milli
 }
 
 bool Queue::has_room() const {
-    return closed_ || (line_first_ == nullptr && waiting_.size() < capacity_ && bytes_ < bytes_max_);
+    return refuses() || (line_first_ == nullptr && waiting_.size() < capacity_ && bytes_ < bytes_max_);
 }
 
 std::vector<std::weak_ptr<RoomListener>> Queue::take_room_listeners() {
@@ -199,20 +232,27 @@ void Queue::when_room(const std::shared_ptr<RoomListener> &listener) {
 }
 
 std::uint64_t Queue::hurry() {
-    const std::lock_guard lock(mutex_);
+    const Locked locked(*this);
     hurry_to_ = last_id_;
-    if (wake_at_ != 0) news_.notify_one();
+    ring_due_ = wake_at_ != 0;
     return last_id_;
 }
 
 void Queue::close() {
-    std::unique_lock lock(mutex_);
-    closed_ = true;
-    serve_line();
-    news_.notify_one();
-    const auto listeners = take_room_listeners();
-    lock.unlock();
+    std::vector<std::weak_ptr<RoomListener>> listeners;
+    {
+        const Locked locked(*this);
+        closed_ = true;
+        serve_line();
+        ring_due_ = true;
+        listeners = take_room_listeners();
+    }
     tell_room(listeners);
+}
+
+void Queue::request_close() noexcept {
+    close_requested_.store(true, std::memory_order_release);
+    bell_.ring();
 }
 
 std::size_t Queue::length() const {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// The funnel: many producers, one consumer, claimed in one order. Semantics: docs/spec/channels.md B.
 ///
-/// Any thread may push; one thread, the batch thread, drains. One short leaf lock, under which no data is copied or freed. Ids are
-/// given in queue order under that lock, so what one drain takes is one range of ids.
+/// Any thread may push; one thread, the batch thread, drains and sleeps on a bell while there is nothing to. One short leaf lock, under
+/// which no data is copied or freed and (but by who then waits in line) nobody is woken. Ids are given in queue order under that lock,
+/// so what one drain takes is one range of ids.
 ///
 /// Who waits for room stands in a line, first come first served. Whoever makes room (a drain, one that gives up) moves in, on the
 /// waiter's behalf, what the first in line has in its hands: a freed slot is never up for grabs, and none is lost when a waiter goes.
@@ -11,6 +12,7 @@
 /// was accepted is drained, also after close.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bell.hpp"
 #include "base/clock.hpp"
 #include "channel/completions.hpp"
 
@@ -55,6 +58,8 @@ public:
     /// first one, and then gathers until `gather` has passed since that one came, `limit` are there, the queue is full, or somebody is
     /// in a hurry. 0 only when closed and drained, repeatably. Batch thread only.
     std::size_t drain(std::vector<Transaction> &out, std::size_t limit, milliseconds gather);
+    /// Only the waiting of that: a drain with the same limits does not wait then. Whether it will find something. Batch thread only.
+    bool await(std::size_t limit, milliseconds gather);
 
     /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed.
     void when_room(const std::shared_ptr<RoomListener> &listener);
@@ -63,6 +68,9 @@ public:
     std::uint64_t hurry();
     /// Later pushes are refused, who stands in line too; a drain that gathers returns at once.
     void close();
+    /// The same, as far as a signal handler can begin it: no lock, no memory. Later pushes are refused at once; the consumer does the
+    /// rest at its next drain: who stands in line, and who waits for room, is told then.
+    void request_close() noexcept;
 
     std::size_t length() const;
     std::size_t bytes() const;
@@ -71,7 +79,12 @@ public:
 
 private:
     struct Waiting;
+    class Locked;
 
+    /// acquire: pairs with the release in request_close()
+    bool refuses() const { return closed_ || close_requested_.load(std::memory_order_acquire); }
+    void await_locked(std::unique_lock<std::mutex> &lock, std::size_t limit, milliseconds gather);
+    bool sleep(std::unique_lock<std::mutex> &lock, std::size_t wake_at, Instant deadline);
     Push check(std::span<const std::string> data, std::size_t bytes) const;
     void accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first, const Claim &claim);
     bool has_room() const;
@@ -82,9 +95,10 @@ private:
 
     const std::size_t capacity_;
     const std::size_t bytes_max_;
+    Bell bell_;  // the consumer sleeps on it
+    std::atomic<bool> close_requested_{false};
 
     mutable std::mutex mutex_;  // leaf; guards all below
-    std::condition_variable news_;
     std::deque<Transaction> waiting_;
     std::size_t bytes_ = 0;
     std::uint64_t last_id_ = 0;
@@ -92,6 +106,7 @@ private:
     std::size_t wake_at_ = 0;     // the length at which the sleeping consumer wants to be woken; 0: it is awake
     std::uint64_t hurry_to_ = 0;  // ids up to this one are not gathered any longer
     bool refused_ = false;        // somebody found it full: gathering longer would only refuse more
+    bool ring_due_ = false;       // for the consumer, as soon as the lock is given back
     bool closed_ = false;
     Waiting *line_first_ = nullptr;
     Waiting *line_last_ = nullptr;

@@ -18,8 +18,6 @@ constexpr std::size_t pulled_at_once = 1024;  // events
 constexpr std::size_t swept_at_once = 256;    // seats
 constexpr int reads_at_once = 4;              // of sizeof input_ bytes, from one socket
 constexpr int chunks_at_once = 4;             // of older events, for one seat
-constexpr std::uint64_t reconnect_earliest_ms = 500;
-constexpr std::uint64_t reconnect_latest_ms = 5000;
 
 }  // namespace
 
@@ -371,7 +369,7 @@ std::size_t Audience::send_and_settle(SeatId seat) {
 
 void Audience::settle(SeatId seat) {
     if (draining_ && !seats_.is(seat, Seats::closing) && seats_.place(seat).next >= lanes_.tail()) {
-        append_draining(seats_.extra_of(seat).out, seats_.manner(seat).format, reconnect_in_ms());
+        append_draining(seats_.extra_of(seat).out, seats_.manner(seat).format, reconnect_.in_ms());
         close_seat(seat, websocket::CloseCode::going_away, "draining");
         if (!seats_.is(seat, Seats::blocked) && send(seat).gone) return drop(seat);
     }
@@ -384,11 +382,6 @@ void Audience::settle(SeatId seat) {
     extra.reader.reset();
     seats_.set(seat, Seats::lingering);
     kernel_.finish(seats_.socket(seat));
-}
-
-/// When the client should come back: spread, so that not all who are sent away now knock at the next door in the same moment.
-std::uint64_t Audience::reconnect_in_ms() {
-    return std::uniform_int_distribution<std::uint64_t>(reconnect_earliest_ms, reconnect_latest_ms)(random_);
 }
 
 void Audience::close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason) {

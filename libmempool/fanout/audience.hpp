@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +30,7 @@
 #include "fanout/lanes.hpp"
 #include "fanout/liveness.hpp"
 #include "fanout/manner.hpp"
+#include "fanout/reconnect.hpp"
 #include "fanout/seats.hpp"
 
 namespace mempool {
@@ -121,7 +121,6 @@ private:
     void ping(SeatId seat);
     void look_again();
 
-    std::uint64_t reconnect_in_ms();
     void expect(Instant deadline) { deadline_ = deadline < deadline_ ? deadline : deadline_; }
     Instant close_deadline() const;
     Stamp stamp() const;
@@ -135,7 +134,7 @@ private:
     Seats seats_;
     Lanes lanes_;                 // in use from the first client on, until the last has left
     std::vector<SeatId> unread_;  // those with the flag, but for the paused
-    std::minstd_rand random_{std::random_device{}()};
+    Reconnect reconnect_;
     SeatId sweep_at_ = 0;
     SeatId look_at_ = 0;
     Instant deadline_ = never;

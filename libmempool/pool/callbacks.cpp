@@ -16,6 +16,7 @@ std::uint64_t Callbacks::add(Ring &ring, Callback callback) {
     const auto registration = std::make_shared<Registration>(ring, std::move(callback), wake_);
     {
         const std::lock_guard lock(mutex_);
+        if (ended_) return 0;
         registration->number = last_number_ + 1;
         registrations_.push_back(registration);
         ++last_number_;
@@ -67,6 +68,7 @@ void Callbacks::run() {
     std::vector<std::shared_ptr<Registration>> ended;
     {
         const std::lock_guard lock(mutex_);
+        ended_ = true;
         ended.swap(registrations_);
     }
     ended.clear();

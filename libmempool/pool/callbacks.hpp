@@ -28,7 +28,7 @@ public:
     Callbacks(const Callbacks &) = delete;
     Callbacks &operator=(const Callbacks &) = delete;
 
-    /// Hears all from now on. Gives its number, never 0.
+    /// Hears all from now on. Gives its number; 0 where run() has ended and nothing can be heard any more.
     std::uint64_t add(Ring &ring, Callback callback);
     /// No call begins after this; one in progress may finish. False: no such registration, or it has ended.
     bool remove(std::uint64_t number);
@@ -61,9 +61,10 @@ private:
     Hearing hear(Registration &registration);
 
     WakeFd wake_;
-    mutable std::mutex mutex_;  // leaf; guards the two below and each Registration::removed
+    mutable std::mutex mutex_;  // leaf; guards the three below and each Registration::removed
     std::vector<std::shared_ptr<Registration>> registrations_;
     std::uint64_t last_number_ = 0;
+    bool ended_ = false;                     // run() has let all go
     std::atomic<bool> finishing_{false};     // release in finish(), acquire in run(): the rings were closed before
     std::atomic<std::thread::id> thread_{};  // relaxed: a thread asks only about itself
 };

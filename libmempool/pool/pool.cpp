@@ -54,11 +54,10 @@ Pool::~Pool() {
 }
 
 Status Pool::set_apply(Apply apply) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (state_ != State::open || starting_) return {Code::state, "the pool was started; set apply before start"};
-    }
-    batcher_.set_apply(std::move(apply));
+    // What was set before is in `apply` then, and destroyed after the lock.
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::open || starting_) return {Code::state, "the pool was started; set apply before start"};
+    batcher_.swap_apply(apply);
     return {};
 }
 
@@ -147,10 +146,12 @@ void Pool::undo_start() {
 /// Under mutex_. Throws std::system_error where there is no thread to be had.
 void Pool::spawn(const char *name, void (Pool::*body)()) {
     threads_.reserve(threads_.size() + 1);
-    // The host's signals are for the host's threads.
+    // The host's signals are for the host's threads. A fault is not: blocked, it would end the process without the host's handler
+    // for it (a crash reporter, Python's faulthandler, a runtime's null check), though it is the host's own code that apply runs.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&all, fault);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         threads_.emplace_back([self = shared_from_this(), name, body] {
@@ -204,6 +205,11 @@ void Pool::thread_ended() {
     if (--alive_ > 0) return;
     state_ = State::stopped;
     changed_.notify_all();
+}
+
+void Pool::request_stop() noexcept {
+    draining_.store(true, std::memory_order_relaxed);
+    queue_.request_close();
 }
 
 void Pool::begin_drain() {
@@ -268,6 +274,8 @@ void Pool::abandon() {
     if (alive) state_ = State::draining;
     std::vector<std::thread> threads;
     threads.swap(threads_);
+    joined_ = true;
+    changed_.notify_all();
     lock.unlock();
     if (alive) {
         begin_drain();
@@ -278,7 +286,8 @@ void Pool::abandon() {
 
 Pool::State Pool::state() const {
     const std::lock_guard lock(mutex_);
-    return state_;
+    const bool asked_to_stop = state_ == State::running && draining_.load(std::memory_order_relaxed);
+    return asked_to_stop ? State::draining : state_;
 }
 
 Status Pool::port(std::int32_t &port) const {
@@ -352,16 +361,25 @@ Status Pool::publish(std::string_view data, bool binary, std::size_t &listeners)
                                      std::to_string(most) + " (message_max_bytes)"};
     if (!binary && !utf8_valid(data)) return {Code::invalid, "the message is not UTF-8; publish it as binary"};
     if (state() == State::open) return {Code::state, "the pool is not started yet; call start first"};
+    const auto full = [] {
+        return Status(Code::full, "the topic's engine is behind and takes no more for now; publish again later");
+    };
+    if (!topic_.source.has_room()) return full();  // before it is copied
     auto event = std::make_shared<const Event>(Event{wall_time_us(), Message{std::string(data), binary}});
     if (batcher_.on_batch_thread() && batcher_.applying() != nullptr) {
         batcher_.applying()->hold(std::move(event));
         listeners = topic_.ring.listeners();
         return {};
     }
-    const auto heard_by = topic_.source.publish(std::move(event), nullptr);
-    if (!heard_by) return {Code::closed, "the pool is stopped; nobody listens any more"};
-    listeners = *heard_by;
-    return {};
+    switch (topic_.source.offer(std::move(event), listeners)) {
+        case EventSource::Offer::taken:
+            return {};
+        case EventSource::Offer::full:
+            return full();
+        case EventSource::Offer::closed:
+            break;
+    }
+    return {Code::closed, "the pool is stopped; nobody listens any more"};
 }
 
 Status Pool::tx_status(std::uint64_t id, Outcome &outcome) const {
@@ -404,11 +422,17 @@ Pool::Stats Pool::stats() const {
 }
 
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {
-    if (state() == State::stopped) return {Code::closed, "the pool is stopped; there is nothing more to hear"};
+    const auto closed = [] { return Status(Code::closed, "the pool is stopped; there is nothing more to hear"); };
+    if (state() == State::stopped) return closed();
     registration = callbacks_.add(topic_.ring, std::move(callback));
+    if (registration == 0) return closed();
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !starting_; });
-    if (state_ != State::running && state_ != State::draining) return {};
+    if (state_ == State::open) return {};
+    if (state_ == State::stopped) {  // meanwhile; where the callback thread was in time, all is as it should be
+        lock.unlock();
+        return callbacks_.remove(registration) ? closed() : Status();
+    }
     try {
         spawn_callback_thread();
     } catch (const std::system_error &error) {

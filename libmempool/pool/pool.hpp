@@ -4,12 +4,15 @@
 ///   OPEN ---start()---> RUNNING ---stop(), abandon()---> DRAINING ---the last thread ends---> STOPPED
 ///     '------------------------------stop()-----------------------------------------------------^
 ///
+/// request_stop() takes the first arrow to DRAINING as far as a signal handler can: two atomics and a bell. Of a pool that is OPEN
+/// still it is remembered, and start() goes on to DRAINING by itself.
+///
 /// Stopping runs by itself: the queue closes; the batch thread applies what was accepted and ends; with that the ring closes, so that
 /// every listener hears the rest; the network thread closes its clients and ends, the callback thread likewise. stop() only starts
 /// that, waits, cuts the network when its time is up, and joins.
 ///
 /// Any thread may call everything here. Each of its threads holds a reference to the pool, so that a pool whose last owner let go
-/// ends by itself; they block all signals. mutex_ is a leaf.
+/// ends by itself; they block all signals but those that a fault of the thread itself raises. mutex_ is a leaf.
 #pragma once
 
 #include <atomic>
@@ -57,9 +60,12 @@ public:
     Status start();
     /// timeout_ms < 0: drain_timeout_ms.
     Status stop(std::int64_t timeout_ms);
+    /// Begins what stop() does, and no more: takes no lock, no memory, never waits. Any thread, any callback, any signal handler.
+    void request_stop() noexcept;
     /// What the last owner's letting go does: stop(0), without waiting.
     void abandon();
 
+    /// DRAINING from the moment of a request on.
     State state() const;
     Status port(std::int32_t &port) const;
     /// Whether this is a forked child of the process that opened it: then nothing of it may be touched.
@@ -127,6 +133,7 @@ private:
     Callbacks callbacks_;
     std::unique_ptr<Shard> shard_;  // set by start() before its threads pass the gate, then constant
     std::unique_ptr<http::Listener> listener_;
+    // A stop was asked for, and the queue refuses or is about to. Set once, by a signal handler too; relaxed: it only chooses words.
     std::atomic<bool> draining_{false};
 
     mutable std::mutex mutex_;  // leaf; guards all below

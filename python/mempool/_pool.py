@@ -140,6 +140,13 @@ class Pool:
         self._core.stop(timeout)
         _running.discard(self)
 
+    def request_stop(self) -> None:
+        """Begin what stop does and return at once: for signal handlers and callbacks. Any thread; never blocks, raises nothing.
+
+        Submissions raise Closed from now on, what was accepted is applied, every subscription ends once it has heard the rest, and the
+        pool is STOPPED by itself; stop waits for that. Asked before start it is remembered, and start drains at once."""
+        self._core.request_stop()
+
     def submit(self, data: bytes | str, *, key: object = None, topic: str | None = None) -> Ticket:
         """Queue one transaction; never blocks. Any thread, every callback.
 

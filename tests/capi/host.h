@@ -24,7 +24,7 @@
     X(status_name) X(status_text) X(error_detail) \
     X(config_new) X(config_free) X(config_set_int) X(config_set_text) X(config_get_int) X(config_get_text) \
     X(config_load_env) X(option_count) X(option_at) \
-    X(open) X(start) X(port) X(state) X(stop) X(retain) X(release) \
+    X(open) X(start) X(port) X(state) X(stop) X(request_stop) X(retain) X(release) \
     X(submit) X(submit_wait) X(submit_many) X(flush) X(tx_wait) X(tx_status) \
     X(completions_open) X(completions_next) X(completions_fd) X(completions_arm_room) X(completions_close) \
     X(set_apply) X(batch_count) X(batch_at) X(batch_reject) X(batch_fail) \
@@ -98,7 +98,7 @@ typedef struct Test {
     const char *sentence;
     void (*run)(void);
 } Test;
-extern const Test config_tests[], life_tests[], apply_tests[], queue_tests[], completion_tests[],
-    event_tests[]; /* each ends with {NULL, NULL} */
+extern const Test config_tests[], life_tests[], stop_tests[], race_tests[], apply_tests[], queue_tests[],
+    completion_tests[], event_tests[]; /* each ends with {NULL, NULL} */
 
 #endif

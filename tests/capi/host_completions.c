@@ -141,10 +141,40 @@ static void word_of_room_comes_once(void) {
     host_end(host, 1);
 }
 
+typedef struct Reader {
+    mempool_completions *completions;
+    mempool_status waiting, looking;
+} Reader;
+
+static int32_t reading_apply(void *user, mempool_batch *batch) {
+    Reader *reader = user;
+    mempool_completion array[MOST];
+    size_t count = 0;
+    (void)batch;
+    reader->waiting = take(reader->completions, array, -1, &count);
+    reader->looking = take(reader->completions, array, 0, &count);
+    return 0;
+}
+
+static void apply_may_look_and_not_wait(void) {
+    Reader reader = {NULL, MEMPOOL_OK, MEMPOOL_OK};
+    mempool *pool = open_pool("batch_interval_ms", "0", NULL);
+    CHECK_STATUS(api.completions_open(pool, 1, &reader.completions), MEMPOOL_OK);
+    CHECK_STATUS(api.set_apply(pool, reading_apply, &reader, NULL), MEMPOOL_OK);
+    CHECK_STATUS(api.start(pool), MEMPOOL_OK);
+    CHECK(wait_for(pool, submit(pool, "pay")).status == MEMPOOL_TX_APPLIED);
+    CHECK_STATUS(api.stop(pool, -1), MEMPOOL_OK);
+    CHECK_STATUS(reader.waiting, MEMPOOL_REENTRANT);
+    CHECK_STATUS(reader.looking, MEMPOOL_TIMEOUT);
+    api.completions_close(reader.completions);
+    api.release(pool);
+}
+
 const Test completion_tests[] = {
     {"each outcome arrives once, with what it was submitted with", each_outcome_arrives_once},
     {"a place is reserved for each outcome, or the submission is refused", a_place_is_reserved_or_refused},
     {"a completion queue's descriptor is readable while there is something to take", its_descriptor_is_level_triggered},
+    {"apply may look for outcomes, but not wait for them", apply_may_look_and_not_wait},
     {"word of room comes once for each time it is asked for", word_of_room_comes_once},
     {NULL, NULL},
 };

@@ -261,6 +261,11 @@ static int child(mempool *pool, mempool_receiver *receiver) {
     CHECK_STATUS(api.on_event(pool, NULL, hear, NULL, NULL, &registration), MEMPOOL_FORKED);
     CHECK_STATUS(api.receiver_next(receiver, -1, &event), MEMPOOL_FORKED);
     CHECK_STATUS(api.stop(pool, -1), MEMPOOL_FORKED);
+    CHECK_STATUS(api.request_stop(pool), MEMPOOL_FORKED);
+    CHECK_STATUS(api.flush(pool, -1), MEMPOOL_FORKED);
+    CHECK_STATUS(api.submit_wait(pool, "pay", 3, NULL, -1, NULL), MEMPOOL_FORKED);
+    CHECK_STATUS(api.off_event(pool, 1), MEMPOOL_FORKED);
+    CHECK_STATUS(api.receiver_fd(receiver, &number), MEMPOOL_FORKED);
     CHECK_STATUS(api.start(pool), MEMPOOL_FORKED);
     api.release(pool);
 #ifndef UNDER_TSAN /* TSan refuses threads in the child of a process that had some */

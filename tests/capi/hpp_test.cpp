@@ -73,6 +73,23 @@ TEST(Hpp, two_of_three_are_applied) {
     EXPECT_TRUE(receiver.closed());
 }
 
+TEST(Hpp, a_callback_may_ask_for_a_stop) {
+    const Pool pool(on_any_port());
+    std::promise<State> state;
+    pool.set_apply([&](Batch) {
+        EXPECT_EQ(status_of([&] { pool.stop(); }), MEMPOOL_REENTRANT);
+        pool.request_stop();
+        state.set_value(pool.state());
+    });
+    pool.start();
+    const std::uint64_t id = pool.submit("pay");
+    EXPECT_EQ(state.get_future().get(), State::draining);
+    EXPECT_EQ(pool.tx_wait(id, patience).status, Outcome::applied);
+    EXPECT_EQ(status_of([&] { pool.submit("late"); }), MEMPOOL_CLOSED);
+    pool.stop(patience);
+    EXPECT_EQ(pool.state(), State::stopped);
+}
+
 TEST(Hpp, what_apply_throws_rejects_the_batch_and_the_pool_lives) {
     const Pool pool(on_any_port());
     pool.set_apply([](Batch batch) {

@@ -48,6 +48,7 @@ with mempool.Pool(apply, listen_port=3000, listen_host="127.0.0.1") as pool:
             missed: int = event.missed
         else:
             epoch: str = event.epoch
+    pool.request_stop()
 
 try:
     mempool.Pool(listen_port=-1).start()

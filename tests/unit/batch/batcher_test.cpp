@@ -25,6 +25,8 @@ struct Recorder final : EventSource {
             settled();
         return 0;
     }
+    bool has_room() const override { return true; }
+    void when_room(const std::shared_ptr<RoomListener> &listener) override { listener->room(); }
     std::vector<std::string> said;
     std::vector<EventPtr> events;
     std::vector<std::function<void()>> waiting;

@@ -307,6 +307,56 @@ TEST(Queue, hurry_ends_the_gathering_of_what_was_accepted_before) {
     hurrying.join();
 }
 
+TEST(Queue, a_close_that_was_asked_for_refuses_at_once_and_loses_nothing) {
+    Queue queue(8, much);
+    push(queue, "a");
+    queue.request_close();
+    EXPECT_EQ(push(queue, "b"), Queue::Push::closed);
+    Texts late{"c"};
+    std::uint64_t id = 0;
+    EXPECT_EQ(queue.push_until(late, id, never), Queue::Push::closed);
+    EXPECT_EQ(drain(queue, 9, for_long), Texts{"a"}) << "it is not gathered any longer";
+    EXPECT_EQ(drain(queue, 9, for_long), Texts{});
+}
+
+TEST(Queue, a_close_that_was_asked_for_wakes_the_consumer) {
+    Queue empty(8, much);
+    std::thread asking([&empty] { empty.request_close(); });
+    EXPECT_EQ(drain(empty, 9, for_long), Texts{});
+    asking.join();
+    Queue gathering(8, much);
+    push(gathering, "a");
+    asking = std::thread([&gathering] { gathering.request_close(); });
+    EXPECT_EQ(drain(gathering, 9, for_long), Texts{"a"});
+    asking.join();
+}
+
+TEST(Queue, a_close_that_was_asked_for_is_told_to_who_stands_in_line_at_the_next_drain) {
+    Queue queue(2, much);
+    for (const char *text : {"a", "b"}) push(queue, text);
+    Waiting waiting(queue, {"c", "d"});
+    until_in_line(queue);
+    queue.request_close();
+    EXPECT_EQ(drain(queue, 1), Texts{"a"});
+    EXPECT_EQ(waiting.result(), Queue::Push::closed);
+    EXPECT_EQ(drain(queue, 9), Texts{"b"});
+    EXPECT_EQ(drain(queue, 9), Texts{});
+}
+
+TEST(Queue, after_awaiting_a_drain_finds_what_it_wants) {
+    Queue queue(8, much);
+    std::thread producer([&queue] {
+        for (const char *text : {"a", "b"}) push(queue, text);
+    });
+    EXPECT_TRUE(queue.await(2, for_long));
+    EXPECT_EQ(queue.length(), 2U);
+    EXPECT_EQ(drain(queue, 2, for_long), (Texts{"a", "b"}));
+    producer.join();
+    queue.close();
+    EXPECT_FALSE(queue.await(2, for_long));
+    EXPECT_EQ(drain(queue, 2, for_long), Texts{});
+}
+
 TEST(Queue, waiting_producers_lose_nothing_and_keep_their_order) {
     constexpr int producers = 8;
     constexpr int each = 5'000;
