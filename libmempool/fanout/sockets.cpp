@@ -67,6 +67,8 @@ void Sockets::finish(int socket) {
 }
 
 void Sockets::end(int socket) {
+    // While a forked child holds a copy, closing ours takes it out of no epoll set: its news would be told of the next seat in its row.
+    epoll_ctl(set_, EPOLL_CTL_DEL, socket, nullptr);
     // First of all the connection ends, even if a forked child holds a copy of the descriptor.
     shutdown(socket, SHUT_RDWR);
     close(socket);

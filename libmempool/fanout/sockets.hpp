@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// The kernel as it is: non-blocking sockets, and an epoll set that watches them, edge-triggered, beside one eventfd.
-/// Owns the epoll set; a watched socket leaves it when it is closed. Shard thread only.
+/// Owns the epoll set; a watched socket leaves it when it is ended. Shard thread only.
 #pragma once
 
 #include <sys/epoll.h>

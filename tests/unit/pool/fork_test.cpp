@@ -7,7 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "unit/pool/guest.hpp"
 
@@ -124,6 +126,27 @@ TEST(Fork, a_child_that_lives_on_keeps_no_client_and_not_the_port) {
     EXPECT_EQ(idle.read_all(), "");
     delete guest;
     EXPECT_EQ(start_on(port), MEMPOOL_OK) << "the port is free";
+    EXPECT_TRUE(child.lives());
+}
+
+TEST(Fork, clients_that_come_after_a_child_are_not_mistaken_for_those_before) {
+    Guest guest({{"close_timeout_ms", 1000}});
+    auto before = std::make_unique<WireClient>(guest.port);
+    before->upgrade();
+    Child child(nothing);
+    EXPECT_EQ(child.work_done(), 0);
+    for (int round = 0; round < 50; ++round) {
+        before->send(frames::frame(frames::fin | 8, frames::big_endian(1000, 2)));
+        EXPECT_EQ(before->read_frame(), "close:1000");
+        EXPECT_EQ(before->read_all(), "");
+        auto after = std::make_unique<WireClient>(guest.port);  // takes the same row of the client table
+        after->upgrade();
+        before->vanish();  // news of a socket that only the child still holds
+        after->send(frames::ping("?"));
+        EXPECT_EQ(after->read_frame(), "pong:?");
+        before = std::move(after);
+    }
+    before->vanish();
     EXPECT_TRUE(child.lives());
 }
 
