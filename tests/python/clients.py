@@ -90,9 +90,16 @@ class PoolProcess:
         self.pid = self.process.pid
 
     def ask(self, what: str, *arguments: object) -> Any:
+        self.tell(what, *arguments)
+        return self.told()
+
+    def tell(self, what: str, *arguments: object) -> None:
+        """Asks without waiting: told() has the answer, of several in their order."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([what, *arguments]).encode() + b"\n")
         self.process.stdin.flush()
+
+    def told(self) -> Any:
         return json.loads(self._lines.next())
 
     def __enter__(self) -> PoolProcess:

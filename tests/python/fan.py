@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Thousands of WebSocket clients in one thread: non-blocking sockets on one epoll. Each keeps what it heard and answers pings and
-closes. One thread at a time."""
+"""Thousands of WebSocket clients in one thread: non-blocking sockets on one epoll. Each keeps what it heard, or gives it to a function, and
+answers pings and closes. One thread at a time."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ class Seat:
 class Fan:
     """`size` clients, all of them after their handshake."""
 
-    def __init__(self, port: int, size: int) -> None:
+    def __init__(self, port: int, size: int, hear: Callable[[Seat, bytes], None] | None = None) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.seats: list[Seat] = []
+        self._hear = hear or (lambda seat, payload: seat.heard.append(payload.decode()))
         self._epoll = select.epoll()
         self._by_fd: dict[int, Seat] = {}
         self._upgraded = 0
@@ -87,7 +88,7 @@ class Fan:
             self._upgraded += 1
         for got in take_frames(seat.unread):
             if got.opcode == TEXT:
-                seat.heard.append(got.payload.decode())
+                self._hear(seat, got.payload)
             elif got.opcode == PING:
                 seat.socket.send(frame(PONG, got.payload))
             elif got.opcode == CLOSE:
