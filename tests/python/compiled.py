@@ -16,7 +16,7 @@ def compile_library(source: Path, folder: Path) -> str:
     library = folder / f"lib{source.stem}.so"
     subprocess.run(
         [
-            *(program("cc", "gcc", "clang"), "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-pthread"),
+            *(program("cc", "gcc", "clang"), "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-pthread"),
             *(f"-I{mempool.include_path()}", str(source), mempool.library_path(), "-o", str(library)),
         ],
         check=True,
