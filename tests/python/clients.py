@@ -293,6 +293,12 @@ class WebSocket:
                 self._more()
         return self._frames.pop(0)
 
+    def read(self, most: int) -> None:
+        """Reads at most so many bytes, for next() to find: to stop in the middle of a frame."""
+        more = self.socket.recv(most)
+        assert more, "the server ended the connection"
+        self._unread += more
+
     def text(self) -> str:
         got = self.next()
         assert got.opcode == TEXT and got.fin, got
