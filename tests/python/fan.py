@@ -20,8 +20,10 @@ class Seat:
 
     __slots__ = ("close_code", "ended", "heard", "socket", "unread", "upgraded")
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, receive_buffer: int = 0) -> None:
         self.socket = socket.socket()
+        if receive_buffer:  # before connect: the window is agreed on then
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setblocking(False)
         self.socket.connect_ex(("127.0.0.1", port))
         self.unread = bytearray()
@@ -34,7 +36,9 @@ class Seat:
 class Fan:
     """`size` clients, all of them after their handshake."""
 
-    def __init__(self, port: int, size: int, hear: Callable[[Seat, bytes], None] | None = None) -> None:
+    def __init__(
+        self, port: int, size: int, hear: Callable[[Seat, bytes], None] | None = None, *, receive_buffer: int = 0
+    ) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.seats: list[Seat] = []
@@ -45,7 +49,7 @@ class Fan:
         try:
             while len(self.seats) < size:
                 for _ in range(min(WAVE, size - len(self.seats))):
-                    self._add(Seat(port))
+                    self._add(Seat(port, receive_buffer))
                 self.run(lambda: self._upgraded == len(self.seats), "every client is upgraded")
         except BaseException:
             self.close()
