@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from clients import PING, PONG, TEXT, PoolProcess, WebSocket, frame
-from latency import Watch, compare
+from latency import Comparison, Watch
 
 RING = 100
 SIZE = 4096
@@ -77,7 +77,8 @@ def test_three_turns_of_the_ring_behind() -> None:
                 missed.append(stalled.read_on(first, watch.last))
             return p99_ms
 
-        figures = compare(watch, loaded)
-    print(f"\nstalled for {EVENTS} events of {SIZE} B, a ring of {RING}: missed {missed}; memory {grown} B more; {figures}")
+        latency = Comparison(watch, loaded)
+    print(f"\nstalled for {EVENTS} events of {SIZE} B, a ring of {RING}: missed {missed}; memory {grown} B more; {latency}")
     assert min(missed) > 0
+    assert latency.within_bound(), latency
     assert max(grown) <= SEGMENT_BYTES + SEAT_BYTES + SIZE + FRAME_HEAD_BYTES
