@@ -63,12 +63,12 @@ class Watch:
 
 
 class Comparison:
-    """A quiet run and a loaded one, RUNS times in turn; the medians of their p99s."""
+    """A quiet run and a loaded one, RUNS times in turn, each giving its p99; the medians of them."""
 
-    def __init__(self, watch: Watch, loaded: Callable[[], float]) -> None:
+    def __init__(self, watch: Watch, quiet: Callable[[], float], loaded: Callable[[], float]) -> None:
         quiet_ms, loaded_ms = [], []
         for _ in range(RUNS):
-            quiet_ms.append(watch.run())
+            quiet_ms.append(quiet())
             loaded_ms.append(loaded())
         self.quiet_ms, self.loaded_ms = statistics.median(quiet_ms), statistics.median(loaded_ms)
         self._text = (
