@@ -54,7 +54,8 @@ def main() -> None:
         over.set()
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
-    sent, codes = 0, []
+    sent = 0
+    codes: list[int | None] = []
     print("begun", flush=True)
     while not over.is_set():
         with WebSocket(port, receive_buffer=4096 if kind == "pings" else 0) as client:
