@@ -8,7 +8,7 @@ from fan import Fan, Seat
 from measures import private_bytes
 
 READERS = 1000
-TURNS = 3
+TURNS = 24  # more than the bound in all: whoever keeps all of it is found out
 
 KIB = 1024
 OPTIONS = {"message_max_bytes": 64 * KIB, "ring_bytes": 4096 * KIB, "ring_capacity": 256, "unsent_max_bytes": 16 * KIB}
