@@ -90,9 +90,16 @@ class PoolProcess:
         self.pid = self.process.pid
 
     def ask(self, what: str, *arguments: object) -> Any:
+        self.tell(what, *arguments)
+        return self.told()
+
+    def tell(self, what: str, *arguments: object) -> None:
+        """Asks without waiting: told() has the answer, of several in their order."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([what, *arguments]).encode() + b"\n")
         self.process.stdin.flush()
+
+    def told(self) -> Any:
         return json.loads(self._lines.next())
 
     def __enter__(self) -> PoolProcess:
@@ -285,6 +292,12 @@ class WebSocket:
             if not self._frames:
                 self._more()
         return self._frames.pop(0)
+
+    def read(self, most: int) -> None:
+        """Reads at most so many bytes, for next() to find: to stop in the middle of a frame."""
+        more = self.socket.recv(most)
+        assert more, "the server ended the connection"
+        self._unread += more
 
     def text(self) -> str:
         got = self.next()

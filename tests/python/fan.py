@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Thousands of WebSocket clients in one thread: non-blocking sockets on one epoll. Each keeps what it heard and answers pings and
-closes. One thread at a time."""
+"""Thousands of WebSocket clients in one thread: non-blocking sockets on one epoll. Each keeps what it heard, or gives it to a function, and
+answers pings and closes. One thread at a time."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ class Seat:
 
     __slots__ = ("close_code", "ended", "heard", "socket", "unread", "upgraded")
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, receive_buffer: int = 0) -> None:
         self.socket = socket.socket()
+        if receive_buffer:  # before connect: the window is agreed on then
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setblocking(False)
         self.socket.connect_ex(("127.0.0.1", port))
         self.unread = bytearray()
@@ -34,17 +36,20 @@ class Seat:
 class Fan:
     """`size` clients, all of them after their handshake."""
 
-    def __init__(self, port: int, size: int) -> None:
+    def __init__(
+        self, port: int, size: int, hear: Callable[[Seat, bytes], None] | None = None, *, receive_buffer: int = 0
+    ) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.seats: list[Seat] = []
+        self._hear = hear or (lambda seat, payload: seat.heard.append(payload.decode()))
         self._epoll = select.epoll()
         self._by_fd: dict[int, Seat] = {}
         self._upgraded = 0
         try:
             while len(self.seats) < size:
                 for _ in range(min(WAVE, size - len(self.seats))):
-                    self._add(Seat(port))
+                    self._add(Seat(port, receive_buffer))
                 self.run(lambda: self._upgraded == len(self.seats), "every client is upgraded")
         except BaseException:
             self.close()
@@ -87,7 +92,7 @@ class Fan:
             self._upgraded += 1
         for got in take_frames(seat.unread):
             if got.opcode == TEXT:
-                seat.heard.append(got.payload.decode())
+                self._hear(seat, got.payload)
             elif got.opcode == PING:
                 seat.socket.send(frame(PONG, got.payload))
             elif got.opcode == CLOSE:

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import resource
 import sys
 import threading
+import time
 from typing import Any
 
 import mempool
@@ -18,6 +20,19 @@ def apply(batch: mempool.TxBatch) -> None:
     for tx in batch:
         if not tx.data.startswith(b"pay"):
             tx.reject("unknown verb")
+
+
+class MallInfo2(ctypes.Structure):
+    """mallinfo2(3)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
+
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = MallInfo2
 
 
 class Host:
@@ -33,6 +48,34 @@ class Host:
 
     def publish_numbers(self, first: int, last: int) -> list[int]:
         return [self._pool.publish(f"event {number}") for number in range(first, last + 1)]
+
+    def publish_many(self, first: int, last: int, size: int) -> int:
+        """Numbered events of `size` bytes, as fast as it goes; the listeners of the last."""
+        listeners = 0
+        for number in range(first, last + 1):
+            listeners = self._pool.publish(f"{number} ".ljust(size, "."))
+        return listeners
+
+    def publish_paced(self, first: int, last: int, size: int, interval_ms: float) -> None:
+        """The same, one every interval_ms; behind its number each says when it was published (time.monotonic_ns)."""
+        start = time.monotonic()
+        for number in range(first, last + 1):
+            time.sleep(max(0.0, start + (number - first) * interval_ms / 1000 - time.monotonic()))
+            self._pool.publish(f"{number} {time.monotonic_ns()} ".ljust(size, "."))
+
+    def listeners(self) -> int:
+        return self._pool.listener_count
+
+    def heap_bytes(self) -> int:
+        """What malloc has given out and not got back."""
+        now = libc.mallinfo2()
+        return int(now.uordblks + now.hblkhd)
+
+    def leave_descriptors(self, spare: int) -> None:
+        """Lowers the limit to what is in use and so many more."""
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        used = len(os.listdir("/proc/self/fd")) - 1  # listdir's own
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + spare, hard))
 
     def submit_by_a_thread(self, text: str) -> int:
         """By a thread of its own, as a producer of the host would."""

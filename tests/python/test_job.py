@@ -7,27 +7,13 @@ import json
 import subprocess
 from pathlib import Path
 
-import mempool
 from browser import open_page, wait_for_text
 from clients import LIMIT_S, Http, Lines, PoolProcess, end, program, until
+from compiled import compile_library
 
 PRODUCER = Path(__file__).parent.parent / "capi" / "producer.c"
 SAID = "batch applied 2/3 txs"
 MEMPOOL_OK = 0
-
-
-def compile_producer(folder: Path) -> str:
-    """The C code as a shared library, built as a user would: against what the package brings."""
-    library = folder / "libproducer.so"
-    subprocess.run(
-        [
-            *(program("cc", "gcc", "clang"), "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
-            *(f"-I{mempool.include_path()}", str(PRODUCER), mempool.library_path(), "-o", str(library)),
-        ],
-        check=True,
-        timeout=LIMIT_S,
-    )
-    return str(library)
 
 
 def curl(*arguments: str) -> str:
@@ -43,7 +29,7 @@ def curl(*arguments: str) -> str:
 def test_the_job(tmp_path: Path) -> None:
     """In one process, transactions of curl, a Python thread and C code make one batch; apply rejects one; websocat, a page in
     Chromium, a C callback and a Python iterator all hear of it."""
-    producer = compile_producer(tmp_path)
+    producer = compile_library(PRODUCER, tmp_path)
     # The third transaction starts the tick; no clock has a part in it.
     with PoolProcess(batch_max=3, batch_interval_ms=60000) as pool:
         stream = f"ws://127.0.0.1:{pool.port}/ws/mempool"

@@ -10,78 +10,12 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "mempool.h"
-
-enum { PRODUCERS = 8, PATIENCE_MS = 120000 };
-
-typedef struct Mark {
-    uint32_t producer;
-    uint32_t number; /* 0, 1, 2 ... of this producer */
-} Mark;
-
-/* What apply saw. The batch thread's alone until stop has returned. */
-typedef struct Record {
-    uint32_t next[PRODUCERS];
-    uint64_t last_id;
-    uint64_t wrong;
-    uint64_t batches;
-    size_t largest;
-} Record;
-
-typedef struct Producer {
-    pthread_t thread;
-    mempool *pool;
-    uint32_t index;
-    uint32_t count;
-    uint64_t full;   /* times that mempool_submit found no room */
-    uint64_t failed; /* calls that answered what they must not */
-} Producer;
-
-static int32_t record(void *user, mempool_batch *batch) {
-    Record *seen = user;
-    size_t count = 0;
-    mempool_batch_count(batch, &count);
-    for (size_t index = 0; index < count; ++index) {
-        mempool_tx_view tx = {sizeof tx, 0, 0, NULL, 0};
-        Mark mark = {PRODUCERS, 0};
-        if (mempool_batch_at(batch, index, &tx) == MEMPOOL_OK && tx.size == sizeof mark)
-            memcpy(&mark, tx.data, sizeof mark);
-        if (mark.producer >= PRODUCERS || mark.number != seen->next[mark.producer] || tx.id != seen->last_id + 1)
-            ++seen->wrong;
-        else
-            ++seen->next[mark.producer];
-        seen->last_id = tx.id;
-    }
-    ++seen->batches;
-    if (count > seen->largest) seen->largest = count;
-    return 0;
-}
-
-static void *produce(void *user) {
-    Producer *self = user;
-    uint64_t last = 0;
-    for (uint32_t number = 0; number < self->count; ++number) {
-        const Mark mark = {self->index, number};
-        uint64_t id = 0;
-        mempool_status status = MEMPOOL_FULL;
-        if (self->index % 2 == 0) {
-            status = mempool_submit(self->pool, &mark, sizeof mark, NULL, &id);
-            if (status == MEMPOOL_FULL) ++self->full;
-        }
-        if (status == MEMPOOL_FULL)
-            status = mempool_submit_wait(self->pool, &mark, sizeof mark, NULL, PATIENCE_MS, &id);
-        if (status != MEMPOOL_OK || id <= last) ++self->failed;
-        last = id;
-    }
-    return NULL;
-}
+#include "marked.h"
 
 static mempool *open_pool(Record *seen, const char *queue_capacity) {
     mempool_config *config = NULL;
@@ -92,8 +26,7 @@ static mempool *open_pool(Record *seen, const char *queue_capacity) {
                        mempool_config_set_text(config, "queue_capacity", queue_capacity) == MEMPOOL_OK &&
                        mempool_open(config, &pool) == MEMPOOL_OK;
     mempool_config_free(config);
-    if (opened && mempool_set_apply(pool, record, seen, NULL) == MEMPOOL_OK && mempool_start(pool) == MEMPOOL_OK)
-        return pool;
+    if (opened && marked_record(pool, seen) == MEMPOOL_OK && mempool_start(pool) == MEMPOOL_OK) return pool;
     fprintf(stderr, "no pool: %s\n", mempool_error_detail());
     exit(1);
 }
@@ -118,9 +51,10 @@ int main(int argc, char **argv) {
         producers[index].pool = pool;
         producers[index].index = index;
         producers[index].count = (uint32_t)(count / PRODUCERS);
-        if (pthread_create(&producers[index].thread, NULL, produce, &producers[index]) != 0) return 1;
+        producers[index].eager = index % 2 == 0;
+        if (marked_begin(&producers[index]) != 0) return 1;
     }
-    for (int index = 0; index < PRODUCERS; ++index) pthread_join(producers[index].thread, NULL);
+    for (int index = 0; index < PRODUCERS; ++index) marked_end(&producers[index]);
     const mempool_status flushed = mempool_flush(pool, PATIENCE_MS);
     const double took = seconds() - begun;
 
@@ -145,11 +79,11 @@ int main(int argc, char **argv) {
     if (stats.accepted != count || stats.applied != count || stats.rejected != 0 || stats.pending != 0) wrong = 1;
     if (stats.batches != seen.batches || stats.events != seen.batches || stats.queue_length != 0) wrong = 1;
     printf(
-        "%lu submissions of %d producers, queue of %s: %.2f s, %.0f a second; %llu batches, the largest %zu; %llu "
+        "%lu submissions of %d producers, queue of %s: %.2f s, %.0f a second; %llu batches, the largest %llu; %llu "
         "found it full; "
         "%llu out of order, %llu calls failed: %s\n",
-        count, PRODUCERS, argv[2], took, (double)count / took, (unsigned long long)seen.batches, seen.largest,
-        (unsigned long long)full, (unsigned long long)seen.wrong, (unsigned long long)failed,
-        wrong ? "WRONG" : "none lost, none twice, order kept");
+        count, PRODUCERS, argv[2], took, (double)count / took, (unsigned long long)seen.batches,
+        (unsigned long long)seen.largest, (unsigned long long)full, (unsigned long long)seen.wrong,
+        (unsigned long long)failed, wrong ? "WRONG" : "none lost, none twice, order kept");
     return wrong;
 }

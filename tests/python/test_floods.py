@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Clients that send far more than they should, while others listen (bad-inputs.md 25, 26)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clients import Lines, PoolProcess, end
+from latency import Comparison, Watch
+
+EVENTS = 150
+KIB = 1024
+OPTIONS = {"ring_capacity": 64}
+
+
+class Flood:
+    """flooder.py, from begin to end of the `with`."""
+
+    def __init__(self, port: int, kind: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("flooder.py")), str(port), kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._lines = Lines(self.process)
+        self.sent = 0
+        self.codes: list[int | None] = []
+
+    def __enter__(self) -> Flood:
+        assert self._lines.next() == "begun"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
+            told = json.loads(self._lines.next())
+            self.sent, self.codes = told["sent"], told["codes"]
+        finally:
+            end(self.process)
+
+
+@pytest.mark.parametrize("kind", ["pings", "continuations"])
+def test_a_flood(kind: str) -> None:
+    """Memory does not grow with what is sent: a message of 200,000 empty fragments is refused with 1008 each time, and the others hear as
+    fast as before; of a flood of pings whose pongs are not read, the newest is kept and no more."""
+    sent = 0
+    codes: list[int | None] = []
+    grown: list[int] = []
+    # The flooder takes processor time from everybody here: in a quiet run it floods another server, so that only what this one does differs.
+    with PoolProcess(**OPTIONS) as pool, PoolProcess(**OPTIONS) as elsewhere:
+        with Watch(pool, events=EVENTS, size=128, interval_ms=4) as watch:
+
+            def quiet() -> float:
+                with Flood(elsewhere.port, kind):
+                    return watch.run()
+
+            def loaded() -> float:
+                nonlocal sent
+                heap = pool.ask("heap_bytes")
+                with Flood(pool.port, kind) as flood:
+                    p99_ms = watch.run()
+                    grown.append(pool.ask("heap_bytes") - heap)
+                sent += flood.sent
+                codes.extend(flood.codes)
+                return p99_ms
+
+            latency = Comparison(watch, quiet, loaded)
+    ended = {str(code): codes.count(code) for code in codes}
+    print(f"\n{sent} {kind}, connections ended by the server: {ended or 'none'}; memory {grown} B more while they came; {latency}")
+    assert sent > 100_000
+    assert max(grown) <= 256 * KIB
+    if kind == "continuations":
+        assert set(codes) == {1008}
+        assert latency.within_bound(), str(latency)
