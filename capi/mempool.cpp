@@ -739,6 +739,8 @@ mempool_status mempool_stats_read(mempool_handle *pool, mempool_stats *stats) {
         view.queue_length = now.queue_length;
         view.queue_bytes = now.queue_bytes;
         view.listeners = now.listeners;
+        view.events_sent = now.events_sent;
+        view.events_missed = now.events_missed;
         return fill(stats, "stats", view);
     });
 }

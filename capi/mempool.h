@@ -449,6 +449,8 @@ typedef struct mempool_stats {
     uint64_t queue_length;      /* now: transactions that wait for their batch */
     uint64_t queue_bytes;       /* now: bytes of them */
     uint64_t listeners;         /* now: clients of the network, callbacks, receivers */
+    uint64_t events_sent;       /* to clients of the network, counted once for each client; a client's sent and missed */
+    uint64_t events_missed;     /* together are the difference of the offsets between which it listened */
 } mempool_stats;
 
 /* Fills the counters. In every state of the pool; callable from every callback. Since 0.1. */

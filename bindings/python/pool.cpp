@@ -181,7 +181,8 @@ py::dict stats(const PoolObject &self) {
     return py::dict("accepted"_a = now.accepted, "applied"_a = now.applied, "rejected"_a = now.rejected,
                     "pending"_a = now.pending, "batches"_a = now.batches, "refused"_a = now.refused,
                     "events"_a = now.events, "queue_length"_a = now.queue_length, "queue_bytes"_a = now.queue_bytes,
-                    "listeners"_a = now.listeners);
+                    "listeners"_a = now.listeners, "events_sent"_a = now.events_sent,
+                    "events_missed"_a = now.events_missed);
 }
 
 std::string_view view(const py::bytes &data) {

@@ -148,7 +148,8 @@ void Session::upgrade(Upgrade upgrade) {
     stage_ = Stage::ended;
     const auto self = shared_from_this();  // `early` lies in this session
     listener_.left(*this);
-    listener_.shard().attach(socket, upgrade.joining, std::move(upgrade.answer), {static_cast<char *>(early.data()), early.size()});
+    listener_.shard().attach(socket, upgrade.joining, std::move(upgrade.answer),
+                             {static_cast<char *>(early.data()), early.size()});
 }
 
 void Session::answer_with(const Reply &reply) {

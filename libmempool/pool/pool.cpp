@@ -112,7 +112,8 @@ Status Pool::make_network() {
                             ms(options_, Option::stall_timeout_ms)};
     const Audience::Limits audience{ms(options_, Option::close_timeout_ms), liveness,
                                     options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
-    shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring, Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
+    shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
+                                     Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
     const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0};
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
                                        ms(options_, Option::keepalive_timeout_ms),
@@ -409,6 +410,7 @@ Pool::Stats Pool::stats() const {
     // The settled ones are read before the accepted ones: so none is settled that was not accepted.
     const Outcomes::Totals settled = outcomes_.totals();
     const std::uint64_t accepted = intake_.last_id();
+    const Shard *shard = state() == State::open ? nullptr : shard_.get();
     return {accepted,
             settled.applied,
             settled.rejected,
@@ -418,7 +420,9 @@ Pool::Stats Pool::stats() const {
             topic_.ring.tail().value - 1,
             queue_.length(),
             queue_.bytes(),
-            topic_.ring.listeners()};
+            topic_.ring.listeners(),
+            shard == nullptr ? 0 : shard->events_sent(),
+            shard == nullptr ? 0 : shard->events_missed()};
 }
 
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {

@@ -95,6 +95,7 @@ public:
         std::uint64_t accepted, applied, rejected, pending, batches, refused;
         std::uint64_t events;  // of the topic's present epoch
         std::size_t queue_length, queue_bytes, listeners;
+        std::uint64_t events_sent, events_missed;  // by clients of the network, in all
     };
     Stats stats() const;
 

@@ -48,6 +48,8 @@ class Stats:
     queue_length: int  # transactions that wait for their batch
     queue_bytes: int
     listeners: int  # clients of the network, callbacks, subscriptions
+    events_sent: int  # to clients of the network, once for each client
+    events_missed: int  # by them: a client's sent + missed = the difference of its offsets
 
 
 class Ticket:

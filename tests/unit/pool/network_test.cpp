@@ -420,3 +420,31 @@ TEST(Network, who_is_further_behind_than_the_lane_but_not_than_the_ring_misses_n
     }
     for (int count = 0; count < 1000; ++count) ASSERT_EQ(slow.read_frame(), "text:" + std::to_string(count) + pad);
 }
+
+TEST(Network, each_client_is_sent_or_misses_every_event_and_the_statistics_say_so) {
+    Server server({{"ring_capacity", 4}});
+    WireClient slow(server.port, 4096);
+    WireClient fast(server.port);
+    slow.upgrade();
+    fast.upgrade();
+    const std::string large(60'000, 'x');
+    constexpr std::uint64_t events = 100;
+    for (std::uint64_t count = 0; count < events; ++count) {
+        server.publish(large);
+        ASSERT_EQ(fast.read_frame(), "text:" + large);
+    }
+    std::uint64_t heard = 0;
+    std::uint64_t missed = 0;
+    while (heard + missed < events) {
+        const std::string frame = slow.read_frame();
+        if (frame.starts_with("text:lagged "))
+            missed += std::stoull(frame.substr(12));
+        else if (++heard; frame != "text:" + large)
+            FAIL() << frame.substr(0, 100);
+    }
+    EXPECT_EQ(heard + missed, events);
+    EXPECT_GT(missed, 0U);
+    const Pool::Stats stats = server.pool->stats();
+    EXPECT_EQ(stats.events_sent, events + heard);
+    EXPECT_EQ(stats.events_missed, missed);
+}
