@@ -10,6 +10,7 @@
 #include "batch/outcomes.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
+#include "http/who_may_ask.hpp"
 
 namespace mempool::http {
 
@@ -19,6 +20,7 @@ struct Services {
     const Outcomes &outcomes;
     const std::atomic<bool> &draining;  // set by the pool before the queue closes; read relaxed, it only chooses words
     bool dashboard;
+    WhoMayAsk who_may_ask;
 };
 
 /// The request's connection becomes a client of the stream: the 101 to be written first.
@@ -26,6 +28,7 @@ struct Upgrade {
     std::string answer;
 };
 
+/// The request is one that may be asked: the gate and who_may_ask let it pass.
 std::variant<Reply, Upgrade> answer(Request &request, const Services &services);
 
 }  // namespace mempool::http

@@ -112,7 +112,9 @@ Status Pool::make_network() {
     shard_ = std::make_unique<Shard>(
         topic_.ring, Shard::Limits{ms(options_, Option::close_timeout_ms), options_.size(Option::message_max_bytes),
                                    options_.size(Option::unsent_max_bytes)});
-    const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0};
+    const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0,
+                                  http::WhoMayAsk(options_.text(Option::listen_host), options_.text(Option::origins),
+                                                  options_.text(Option::hosts))};
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
                                        ms(options_, Option::keepalive_timeout_ms),
                                        ms(options_, Option::close_timeout_ms), options_.size(Option::tx_max_bytes)};
