@@ -17,7 +17,7 @@ constexpr std::size_t host_max_bytes = 255;  // RFC 1035 2.3.4
 template <class Address>
 bool parse_address(int family, std::string_view text, Address &address) {
     std::array<char, INET6_ADDRSTRLEN> terminated;
-    if (text.size() >= terminated.size()) return false;
+    if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
     std::memcpy(terminated.data(), text.data(), text.size());
     terminated[text.size()] = '\0';
     return inet_pton(family, terminated.data(), &address) == 1;

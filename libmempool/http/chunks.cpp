@@ -41,16 +41,13 @@ Verdict Chunks::step(char byte) {
                 return refuse("a chunk's size is not a hexadecimal number");
             at_ = byte == ';' ? At::extension : At::size_lf;
             return Verdict::more;
-        case At::extension:  // 7.1.1: ignored, and bounded over the whole body
-            if (byte == '\r') {
-                at_ = At::size_lf;
-                return Verdict::more;
-            }
-            if (!is_visible(byte) && byte != ' ' && byte != '\t')
-                return refuse("a chunk's extension holds a control character");
-            if (++extension_bytes_ > extensions_max_bytes)
-                return refuse("the body's chunk extensions are longer than 4 KiB");
+        case At::extension:
+            if (byte != '\r') return extension(byte);
+            at_ = At::size_lf;
             return Verdict::more;
+        case At::quoted:
+        case At::escaped:
+            return extension(byte);
         case At::size_lf:
             if (byte != '\n') return refuse("a CR without its LF behind a chunk's size");
             at_ = left_ == 0 ? At::last_cr : At::octets;
@@ -78,6 +75,21 @@ Verdict Chunks::step(char byte) {
     }
     assert(false);
     return Verdict::refused;
+}
+
+/// 7.1.1: ignored, and bounded over the whole body. An open quotation mark at the end of the line is refused with its CR: another reader
+/// might look for the end of the string in the next lines, as Beast does.
+Verdict Chunks::extension(char byte) {
+    if (!is_visible(byte) && byte != ' ' && byte != '\t')
+        return refuse("a chunk's extension holds a control character, or a string that is not closed");
+    if (++extension_bytes_ > extensions_max_bytes) return refuse("the body's chunk extensions are longer than 4 KiB");
+    if (at_ == At::escaped)
+        at_ = At::quoted;
+    else if (at_ == At::quoted)
+        at_ = byte == '\\' ? At::escaped : byte == '"' ? At::extension : At::quoted;
+    else if (byte == '"')
+        at_ = At::quoted;
+    return Verdict::more;
 }
 
 Verdict Chunks::refuse(std::string_view detail) {

@@ -29,6 +29,8 @@ private:
     enum class At {
         size,
         extension,
+        quoted,  // in a quoted-string of an extension (RFC 9110 5.6.4)
+        escaped,
         size_lf,
         octets,  // `left_` of the chunk's
         octets_cr,
@@ -39,6 +41,7 @@ private:
     };
 
     Verdict step(char byte);
+    Verdict extension(char byte);
     Verdict refuse(std::string_view detail);
 
     At at_ = At::size;

@@ -133,6 +133,7 @@ REFUSED = [
     ("chunk_line_ends_in_lf", post(HOST, CHUNKED, body=b"3\npay\r\n0\r\n\r\n"), 400),
     ("lf_in_an_extension", post(HOST, CHUNKED, body=b"3;a\n=b\r\npay\r\n0\r\n\r\n"), 400),
     ("cr_in_an_extension", post(HOST, CHUNKED, body=b"3;a\rb\r\npay\r\n0\r\n\r\n"), 400),
+    ("open_string_in_an_extension", post(HOST, CHUNKED, body=b'3;a="b\r\npay\r\n0\r\n\r\n'), 400),
     ("chunk_longer_than_it_says", post(HOST, CHUNKED, body=b"3\r\npayX\r\n0\r\n\r\n"), 400),
     ("chunk_ends_in_lf", post(HOST, CHUNKED, body=b"3\r\npay\n0\r\n\r\n"), 400),
     # 11
