@@ -42,8 +42,9 @@ void Session::start() {
     read();
 }
 
-void Session::refuse(const Reply &reply) {
-    answer_with(reply);
+void Session::refuse(Reply reply) {
+    refused_ = true;
+    answer_with(std::move(reply));
 }
 
 void Session::await(Stage stage, milliseconds timeout) {
@@ -197,11 +198,12 @@ void Session::upgrade(Upgrade upgrade) {
 }
 
 void Session::answer_with(Reply reply) {
-    reply.headers += cors_headers_;
+    await(Stage::answering,
+          listener_.limits().body_timeout);  // first: without memory for what follows, it ends the connection
     // Where the request was not read to its end, no other can follow.
     keep_alive_ = keep_alive_ && !reply.close;
+    reply.headers += cors_headers_;
     out_ = wire_bytes(reply, head_, keep_alive_);
-    await(Stage::answering, listener_.limits().body_timeout);
     asio::async_write(
         socket_, asio::buffer(out_),
         [self = shared_from_this()](const boost::system::error_code &error, std::size_t) { self->on_written(error); });

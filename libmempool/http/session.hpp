@@ -51,7 +51,8 @@ public:
     /// Reads the first request.
     void start();
     /// Answers with this, whatever comes, and closes.
-    void refuse(const Reply &reply);
+    void refuse(Reply reply);
+    bool refused() const { return refused_; }
 
     Instant deadline() const { return deadline_; }
     void expire();
@@ -84,6 +85,7 @@ private:
     Stage stage_ = Stage::idle;
     Instant deadline_ = never;
     Instant drain_deadline_ = never;  // no stage may last longer
+    bool refused_ = false;
     bool head_ = false;
     bool keep_alive_ = false;
     bool draining_ = false;

@@ -118,8 +118,10 @@ Status Pool::make_network() {
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
                                        ms(options_, Option::keepalive_timeout_ms),
                                        ms(options_, Option::close_timeout_ms), options_.size(Option::tx_max_bytes)};
-    listener_ = std::make_unique<http::Listener>(*shard_, std::move(socket), services, limits,
-                                                 options_.size(Option::max_connections));
+    listener_ = std::make_unique<http::Listener>(
+        *shard_, std::move(socket), services, limits,
+        http::Listener::Crowd{options_.size(Option::max_connections),
+                              static_cast<std::uint32_t>(options_[Option::rate_limit_connections])});
     const std::lock_guard lock(mutex_);
     port_ = port;
     return {};
