@@ -256,6 +256,9 @@ def test_a_refusal_can_be_read_by_a_client_that_writes_on(listen: Listen) -> Non
 def test_no_memory_is_kept_for_headers(listen: Listen) -> None:
     """1,000 requests of 2,000 tiny headers each leave the process as large as it was (at most 4 MiB more)."""
     raw = get(HOST, *["a:b"] * 2000)
+    with open("/proc/self/maps", encoding="ascii") as maps:
+        if "libasan" in maps.read():
+            pytest.skip("AddressSanitizer keeps what was freed")
 
     def refused(times: int) -> int:
         for _ in range(times):
