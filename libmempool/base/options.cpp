@@ -8,6 +8,9 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/ascii.hpp"
+#include "base/authority.hpp"
+
 namespace mempool {
 namespace {
 
@@ -62,6 +65,12 @@ constexpr std::array<OptionRow, option_count> table{{
      "how long stop may take when it is not told otherwise"},
     {Option::outcomes_capacity, integer, "outcomes_capacity", "outcomes", 1, 1 << 24, 65536, "65536", "0.1",
      "outcomes kept for lookup"},
+    {Option::origins, text, "origins", "list", 0, 8192, 0, "", "0.1",
+     "further origins whose pages may ask, such as https://app.example.com; a list, comma-separated"},
+    {Option::hosts, text, "hosts", "list", 0, 8192, 0, "", "0.1",
+     "further names under which a pool on a loopback address may be asked; a list, comma-separated"},
+    {Option::rate_limit_connections, integer, "rate_limit_connections", "connections", 0, 1'000'000, 0, "0", "0.1",
+     "new connections a second and address, an IPv6 /64 being one; one more is answered 429; 0: no limit"},
     {Option::dashboard, boolean, "dashboard", "", 0, 1, 1, "on", "0.1", "serve the page at /"},
 }};
 
@@ -91,6 +100,31 @@ bool is_ip_address(const std::string &host) {
     in_addr v4;
     in6_addr v6;
     return inet_pton(AF_INET, host.c_str(), &v4) == 1 || inet_pton(AF_INET6, host.c_str(), &v6) == 1;
+}
+
+bool is_origin(std::string_view element) {
+    return parse_origin(element).has_value();
+}
+
+bool is_host_name(std::string_view element) {
+    return !element.ends_with(':') && parse_authority(element) && !parse_authority(element)->port;
+}
+
+/// What is wrong with a text that is short enough.
+Status check_text(Option option, std::string_view value) {
+    if (value.empty()) return {};
+    if (option == Option::listen_host && !is_ip_address(std::string(value)))
+        return {Code::invalid, "listen_host " + quoted(value) +
+                                   " is not an IPv4 or IPv6 address; give one such as 127.0.0.1, 0.0.0.0 or ::1, "
+                                   "or leave it empty for no network"};
+    if (option == Option::origins && !every_element(value, is_origin))
+        return {Code::invalid, "origins " + quoted(value) +
+                                   " is not a list of origins; give them as scheme://host or scheme://host:port with "
+                                   "nothing behind, comma-separated"};
+    if (option == Option::hosts && !every_element(value, is_host_name))
+        return {Code::invalid, "hosts " + quoted(value) +
+                                   " is not a list of host names; give them without scheme and port, comma-separated"};
+    return {};
 }
 
 }  // namespace
@@ -128,13 +162,9 @@ Status Options::set_text(std::string_view name, std::string_view value) {
         if (static_cast<std::int64_t>(value.size()) > row->maximum)
             return {Code::invalid, std::string(row->name) + " has " + std::to_string(value.size()) +
                                        " bytes; allowed: up to " + std::to_string(row->maximum)};
-        std::string copy(value);
-        if (row->id == Option::listen_host && !copy.empty() && !is_ip_address(copy))
-            return {Code::invalid, "listen_host " + quoted(value) +
-                                       " is not an IPv4 or IPv6 address; give one such as 127.0.0.1, 0.0.0.0 or ::1, "
-                                       "or leave it empty for no network"};
-        texts_[static_cast<std::size_t>(row->id)] = std::move(copy);
-        return {};
+        Status status = check_text(row->id, value);
+        if (status.ok()) texts_[static_cast<std::size_t>(row->id)] = value;
+        return status;
     }
     if (row->type == OptionType::boolean) {
         if (value == "on" || value == "true" || value == "1") return set_integer(name, 1);

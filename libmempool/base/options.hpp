@@ -37,6 +37,9 @@ enum class Option : std::size_t {
     close_timeout_ms,
     drain_timeout_ms,
     outcomes_capacity,
+    origins,
+    hosts,
+    rate_limit_connections,
     dashboard,
     count_,
 };

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -19,7 +20,7 @@ namespace {
 
 constexpr int accepted_at_once = 64;
 constexpr milliseconds pause_without_descriptors{100};
-constexpr std::size_t refused_at_once = 128;  // connections beyond max_connections that still get their 503
+constexpr std::size_t refused_at_once = 128;  // connections that may not stay, and are still told why
 
 struct Address {
     sockaddr_storage storage{};
@@ -62,6 +63,28 @@ Status refused(const std::string &host, std::uint16_t port, int error) {
     }
 }
 
+void let_go(int socket) {
+    shutdown(socket, SHUT_RDWR);
+    close(socket);
+}
+
+Reply try_later(unsigned status, std::string_view error, std::string_view detail) {
+    Reply reply = error_reply(status, error, detail);
+    reply.headers = "Retry-After: 1\r\n";
+    return reply;
+}
+
+Reply too_many_connections() {
+    return try_later(503, "connections",
+                     "the server holds as many connections as it may (max_connections); try again later");
+}
+
+Reply too_often() {
+    return try_later(429, "rate",
+                     "this address connects more often than it may (rate_limit_connections); keep connections open, or "
+                     "try again later");
+}
+
 }  // namespace
 
 ListenSocket::~ListenSocket() {
@@ -93,12 +116,12 @@ Status ListenSocket::listen_on(const std::string &host, std::uint16_t port) {
     return {};
 }
 
-Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits,
-                   std::size_t max_connections)
+Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd)
     : shard_(shard),
       services_(services),
       limits_(limits),
-      max_connections_(max_connections),
+      max_connections_(crowd.max_connections),
+      rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
       listening_(shard.context()),
       pause_(shard.context()) {
     listening_.assign(socket.fd());  // where it throws, the descriptor is still the caller's
@@ -118,9 +141,16 @@ void Listener::await() {
 
 void Listener::accept() {
     for (int accepted = 0; accepted < accepted_at_once; ++accepted) {
-        const int socket = accept4(listening_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        sockaddr_storage peer{};
+        socklen_t size = sizeof peer;
+        const int socket = accept4(listening_.native_handle(), reinterpret_cast<sockaddr *>(&peer), &size,
+                                   SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket >= 0) {
-            admit(socket);
+            try {
+                admit(socket, peer);
+            } catch (const std::bad_alloc &) {
+                // Whoever could not be taken in is gone; who was has a deadline. The next one is accepted all the same.
+            }
             continue;
         }
         switch (errno) {
@@ -143,25 +173,26 @@ void Listener::accept() {
     await();
 }
 
-void Listener::admit(int socket) {
+void Listener::admit(int socket, const sockaddr_storage &peer) {
     const int on = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const std::size_t connections = sessions_.size() + shard_.clients();
+    // Who is only told to go takes nobody's place.
+    const bool is_room = sessions_.size() - refused_ + shard_.clients() < max_connections_;
+    const bool is_seldom = rate_.take(rate_key(peer), Clock::now());
+    const bool stays = is_room && is_seldom;
+    if (!stays && refused_ >= refused_at_once) return let_go(socket);
     Session::Socket taken(shard_.context());
-    boost::system::error_code error;
-    if (connections < max_connections_ + refused_at_once) taken.assign({AF_INET, IPPROTO_TCP}, socket, error);
-    if (error || !taken.is_open()) {
-        shutdown(socket, SHUT_RDWR);
-        close(socket);
-        return;
+    try {
+        taken.assign({AF_INET, IPPROTO_TCP}, socket);
+    } catch (const std::exception &) {  // no memory, or no place in Asio's epoll
+        return let_go(socket);
     }
     const auto session = std::make_shared<Session>(std::move(taken), *this);
+    Reply refusal = stays ? Reply{} : is_seldom ? too_many_connections() : too_often();
     sessions_.emplace(session.get(), session);
-    if (connections < max_connections_) return session->start();
-    Reply reply = error_reply(503, "connections",
-                              "the server holds as many connections as it may (max_connections); try again later");
-    reply.headers = "Retry-After: 1\r\n";
-    session->refuse(reply);
+    if (stays) return session->start();
+    ++refused_;
+    session->refuse(std::move(refusal));
 }
 
 Instant Listener::expire(Instant now) {
@@ -204,6 +235,7 @@ void Listener::stop_listening() {
 }
 
 void Listener::left(Session &session) {
+    if (session.refused()) --refused_;
     sessions_.erase(&session);
     shard_.check_finished();
 }

@@ -14,6 +14,7 @@
 #include "base/status.hpp"
 #include "fanout/shard.hpp"
 #include "fanout/tenant.hpp"
+#include "http/rate.hpp"
 #include "http/routes.hpp"
 #include "http/session.hpp"
 
@@ -41,7 +42,13 @@ private:
 
 class Listener final : public Tenant {
 public:
-    Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, std::size_t max_connections);
+    /// How many may come, and how often.
+    struct Crowd {
+        std::size_t max_connections;
+        std::uint32_t connections_per_second;  // of one address; 0: no limit
+    };
+
+    Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd);
     ~Listener();
     Listener(const Listener &) = delete;
     Listener &operator=(const Listener &) = delete;
@@ -61,16 +68,18 @@ public:
 private:
     void await();
     void accept();
-    void admit(int socket);
+    void admit(int socket, const sockaddr_storage &peer);
     void stop_listening();
 
     Shard &shard_;
     const Services services_;
     const Session::Limits limits_;
     const std::size_t max_connections_;
+    ConnectionRate rate_;
     boost::asio::posix::stream_descriptor listening_;
     boost::asio::steady_timer pause_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;
+    std::size_t refused_ = 0;  // of the sessions, those that are only told so
 };
 
 }  // namespace mempool::http

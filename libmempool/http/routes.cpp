@@ -119,6 +119,7 @@ Reply get_page() {
 }  // namespace
 
 std::variant<Reply, Upgrade> answer(Request &request, const Services &services) {
+    if (auto reply = answer_options(request)) return std::move(*reply);
     const std::string path(path_of(request.target()));
     if (path == "/tx") return post_tx(request, services);
     if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))

@@ -11,6 +11,7 @@
 #include "fanout/audience.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
+#include "http/who_may_ask.hpp"
 
 namespace mempool::http {
 
@@ -20,6 +21,7 @@ struct Services {
     const Outcomes &outcomes;
     const std::atomic<bool> &draining;  // set by the pool before the queue closes; read relaxed, it only chooses words
     bool dashboard;
+    WhoMayAsk who_may_ask;
 };
 
 /// The request's connection becomes a client of the stream.
@@ -28,6 +30,7 @@ struct Upgrade {
     Joining joining;
 };
 
+/// The request is one that may be asked: the gate and who_may_ask let it pass.
 std::variant<Reply, Upgrade> answer(Request &request, const Services &services);
 
 }  // namespace mempool::http

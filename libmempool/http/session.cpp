@@ -16,11 +16,20 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using Error = beast::http::error;
 
-// docs/spec/options.md, Fixed
-constexpr std::uint32_t header_max_bytes = 16 * 1024;
-constexpr std::size_t target_max_bytes = 8 * 1024;
 constexpr std::size_t read_bytes = 8 * 1024;
+// Never full: no header is longer than it may be, and of a body nothing stays but one line between two chunks.
 constexpr std::size_t buffer_max_bytes = header_max_bytes + 2 * read_bytes;
+static_assert(extensions_max_bytes + read_bytes < buffer_max_bytes);
+
+/// RFC 9112 3.2.2: the host of an absolute target stands for the Host header; the routes see a path.
+void resolve_target(Request &request) {
+    const auto absolute = split_absolute(request.target());
+    if (!absolute) return;
+    const std::string host(absolute->host);
+    const std::string path = (absolute->path.starts_with('/') ? "" : "/") + std::string(absolute->path);
+    request.set(beast::http::field::host, host);
+    request.target(path);
+}
 
 }  // namespace
 
@@ -33,8 +42,9 @@ void Session::start() {
     read();
 }
 
-void Session::refuse(const Reply &reply) {
-    answer_with(reply);
+void Session::refuse(Reply reply) {
+    refused_ = true;
+    answer_with(std::move(reply));
 }
 
 void Session::await(Stage stage, milliseconds timeout) {
@@ -46,8 +56,12 @@ void Session::await(Stage stage, milliseconds timeout) {
 void Session::new_request() {
     parser_.emplace();
     parser_->header_limit(header_max_bytes);
-    parser_->body_limit(listener_.limits().body_max_bytes);
-    header_seen_ = false;
+    parser_->body_limit(boost::none);
+    parser_->eager(true);
+    gate_ = {};
+    chunks_ = {};
+    walked_ = 0;
+    cors_headers_.clear();
     head_ = false;
     keep_alive_ = false;
 }
@@ -65,36 +79,45 @@ void Session::on_read(const boost::system::error_code &error, std::size_t bytes)
     if (stage_ == Stage::lingering) return read();
     buffer_.commit(bytes);
     if (stage_ == Stage::idle) await(Stage::header, listener_.limits().header_timeout);
-    parse();
+    advance();
 }
 
-void Session::parse() {
-    while (buffer_.size() > 0 || parser_->is_done()) {
-        if (parser_->is_done()) return on_request();
-        boost::system::error_code error;
-        const std::size_t used = parser_->put(buffer_.data(), error);
-        buffer_.consume(used);
-        if (error == Error::need_more) break;
-        if (error) return on_parse_error(error);
-        if (!header_seen_ && parser_->is_header_done()) {
-            header_seen_ = true;
-            if (!begin_body()) return;
-        } else if (used == 0 && !parser_->is_done()) {
-            break;
-        }
+/// Goes on with what is buffered.
+void Session::advance() {
+    if (stage_ == Stage::body) return take_body();
+    switch (gate_.look(buffered())) {
+        case Verdict::more:
+            return read();
+        case Verdict::refused:
+            return on_refusal(gate_.refusal());
+        case Verdict::accepted:
+            if (begin_body()) take_body();
     }
-    read();
 }
 
 /// False where the session goes on by itself: it answered, or sends 100 first.
 bool Session::begin_body() {
-    const auto &request = parser_->get();
-    head_ = request.method() == beast::http::verb::head;
-    if (request.target().size() > target_max_bytes) {
-        answer_with(error_reply(431, "headers_too_large", "the request target is longer than 8 KiB"));
+    buffer_.consume(gate_.skipped());
+    boost::system::error_code error;
+    buffer_.consume(parser_->put(asio::buffer(buffer_.data(), gate_.size()), error));
+    if (error) {
+        on_parse_error(error);
         return false;
     }
-    parser_->eager(true);
+    Request &request = parser_->get();
+    resolve_target(request);
+    head_ = request.method() == beast::http::verb::head;
+    auto admission = listener_.services().who_may_ask.admit(request);
+    if (admission.refusal) {
+        answer_with(std::move(*admission.refusal));
+        return false;
+    }
+    cors_headers_ = std::move(admission.headers);
+    if (gate_.content_length() > listener_.limits().body_max_bytes) {
+        on_parse_error(Error::body_limit);
+        return false;
+    }
+    if (gate_.chunked()) parser_->body_limit(listener_.limits().body_max_bytes);
     await(Stage::body, listener_.limits().body_timeout);
     if (parser_->is_done() || request.version() < 11 ||
         !beast::iequals(request[beast::http::field::expect], "100-continue"))
@@ -103,24 +126,47 @@ bool Session::begin_body() {
     return false;
 }
 
+void Session::take_body() {
+    std::size_t bytes = buffer_.size();
+    if (gate_.chunked()) {
+        std::size_t walked = 0;
+        if (chunks_.look(buffered().substr(walked_), walked) == Verdict::refused) return on_refusal(chunks_.refusal());
+        bytes = walked_ += walked;
+    }
+    if (bytes > 0 && !parser_->is_done()) {
+        boost::system::error_code error;
+        const std::size_t used = parser_->put(asio::buffer(buffer_.data(), bytes), error);
+        buffer_.consume(used);
+        if (gate_.chunked()) walked_ -= used;
+        if (error && error != Error::need_more) return on_parse_error(error);
+    }
+    parser_->is_done() ? on_request() : read();
+}
+
 void Session::send_continue() {
     static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(socket_, asio::buffer(go_on.data(), go_on.size()),
                       [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
                           if (self->stage_ != Stage::body) return;
                           if (error) return self->end();
-                          self->parse();
+                          self->take_body();
                       });
 }
 
+std::string_view Session::buffered() const {
+    return {static_cast<const char *>(buffer_.data().data()), buffer_.size()};
+}
+
+void Session::on_refusal(const Refusal &refusal) {
+    answer_with(error_reply(refusal.status, refusal.error, refusal.detail));
+}
+
+/// What the gate leaves to the parser: the limit of a chunked body, and the grammar of extensions.
 void Session::on_parse_error(const boost::system::error_code &error) {
-    if (error == Error::header_limit || error == Error::buffer_overflow)
-        return answer_with(error_reply(431, "headers_too_large", "the request's header is longer than 16 KiB"));
     if (error == Error::body_limit)
         return answer_with(error_reply(
             413, "too_large",
             "the body is larger than " + std::to_string(listener_.limits().body_max_bytes) + " bytes (tx_max_bytes)"));
-    if (error == Error::bad_version) return answer_with(error_reply(505, "version", "this server speaks HTTP/1.1"));
     answer_with(error_reply(400, "bad_request", "the request cannot be read: " + error.message()));
 }
 
@@ -137,7 +183,7 @@ void Session::on_request() {
         }
     }();
     if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
-    answer_with(std::get<Reply>(answered));
+    answer_with(std::get<Reply>(std::move(answered)));
 }
 
 void Session::upgrade(Upgrade upgrade) {
@@ -152,11 +198,13 @@ void Session::upgrade(Upgrade upgrade) {
                              {static_cast<char *>(early.data()), early.size()});
 }
 
-void Session::answer_with(const Reply &reply) {
+void Session::answer_with(Reply reply) {
+    await(Stage::answering,
+          listener_.limits().body_timeout);  // first: without memory for what follows, it ends the connection
     // Where the request was not read to its end, no other can follow.
     keep_alive_ = keep_alive_ && !reply.close;
+    reply.headers += cors_headers_;
     out_ = wire_bytes(reply, head_, keep_alive_);
-    await(Stage::answering, listener_.limits().body_timeout);
     asio::async_write(
         socket_, asio::buffer(out_),
         [self = shared_from_this()](const boost::system::error_code &error, std::size_t) { self->on_written(error); });
@@ -174,7 +222,7 @@ void Session::on_written(const boost::system::error_code &error) {
         return read();
     }
     await(Stage::header, listener_.limits().header_timeout);
-    parse();
+    advance();
 }
 
 void Session::linger() {

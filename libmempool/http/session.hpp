@@ -7,11 +7,12 @@
 ///   ANSWERING ---Upgrade---> ENDED: the socket went to the shard
 ///
 ///   IDLE       nothing of a request has come; keepalive_timeout_ms (the first request: header_timeout_ms)
-///   HEADER     header_timeout_ms, absolute; BODY: body_timeout_ms, absolute; past them 408
+///   HEADER     header_timeout_ms, absolute; the gate looks at it, and once it lets it pass, the parser is given it. BODY: body_timeout_ms, absolute; past them 408
 ///   LINGERING  shut down for writing; what still comes is read and dropped, so that the peer can read the whole answer: closing
 ///              over unread input would send it a RST
 ///
-/// Bytes left over after a refusal are never parsed as another request.
+/// The parser is given no byte that the gate (for chunked bodies: Chunks) has not let pass. Bytes left over after a refusal are never
+/// parsed as another request.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -24,6 +25,8 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "http/chunks.hpp"
+#include "http/gate.hpp"
 #include "http/reply.hpp"
 #include "http/routes.hpp"
 
@@ -48,7 +51,8 @@ public:
     /// Reads the first request.
     void start();
     /// Answers with this, whatever comes, and closes.
-    void refuse(const Reply &reply);
+    void refuse(Reply reply);
+    bool refused() const { return refused_; }
 
     Instant deadline() const { return deadline_; }
     void expire();
@@ -63,13 +67,16 @@ private:
     void read();
     void on_read(const boost::system::error_code &error, std::size_t bytes);
     void new_request();
-    void parse();
+    void advance();
     bool begin_body();
+    void take_body();
     void send_continue();
     void on_request();
+    std::string_view buffered() const;
+    void on_refusal(const Refusal &refusal);
     void on_parse_error(const boost::system::error_code &error);
     void upgrade(Upgrade upgrade);
-    void answer_with(const Reply &reply);
+    void answer_with(Reply reply);
     void on_written(const boost::system::error_code &error);
     void linger();
 
@@ -78,11 +85,16 @@ private:
     Stage stage_ = Stage::idle;
     Instant deadline_ = never;
     Instant drain_deadline_ = never;  // no stage may last longer
-    bool header_seen_ = false;
+    bool refused_ = false;
     bool head_ = false;
     bool keep_alive_ = false;
     bool draining_ = false;
     boost::beast::flat_buffer buffer_;
+    // Of the present request
+    Gate gate_;
+    Chunks chunks_;
+    std::size_t walked_ = 0;    // bytes at the front of the buffer that Chunks let pass
+    std::string cors_headers_;  // of its answer
     std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
     std::string out_;
 };

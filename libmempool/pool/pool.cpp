@@ -114,12 +114,16 @@ Status Pool::make_network() {
                                     options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
     shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
                                      Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
-    const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0};
+    const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0,
+                                  http::WhoMayAsk(options_.text(Option::listen_host), options_.text(Option::origins),
+                                                  options_.text(Option::hosts))};
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
                                        ms(options_, Option::keepalive_timeout_ms),
                                        ms(options_, Option::close_timeout_ms), options_.size(Option::tx_max_bytes)};
-    listener_ = std::make_unique<http::Listener>(*shard_, std::move(socket), services, limits,
-                                                 options_.size(Option::max_connections));
+    listener_ = std::make_unique<http::Listener>(
+        *shard_, std::move(socket), services, limits,
+        http::Listener::Crowd{options_.size(Option::max_connections),
+                              static_cast<std::uint32_t>(options_[Option::rate_limit_connections])});
     const std::lock_guard lock(mutex_);
     port_ = port;
     return {};

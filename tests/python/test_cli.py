@@ -282,7 +282,7 @@ def test_options_prints_the_table(run: Callable[..., Any]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     head, *rows = done.stdout.splitlines()
     column = head.index("default")
-    assert all(row[column - 2 : column] == "  " and row[column] != " " or row.startswith("listen_") for row in rows)
+    assert all(row[column - 2 : column] == "  " and row[column] != " " or row.split()[1] == "text," for row in rows)
     assert any(re.match(r"listen_port +int, port +3000 +0\.\.65535 ", row) for row in rows)
     help_text = run("serve", "--help").stdout
     assert all("--" + row.split()[0].replace("_", "-") in help_text for row in rows)

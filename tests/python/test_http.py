@@ -74,7 +74,7 @@ def test_the_body_is_the_transaction(listen: Listen) -> None:
     body = bytes(range(256)) * 4
     with Http(listen(lambda batch: got.extend(tx.data for tx in batch)).port) as http:
         outcome(http, http.ask("POST", "/tx", body).json["id"])
-        http.send(b"POST /tx HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\npay\r\n4\r\n bob\r\n0\r\n\r\n")
+        http.send(b"POST /tx HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\npay\r\n4\r\n bob\r\n0\r\n\r\n")
         outcome(http, http.answer().json["id"])
     assert got == [body, b"pay bob"]
 
@@ -106,7 +106,7 @@ def test_too_large_is_413_before_the_body_is_read(listen: Listen, headers: tuple
     """A body over tx_max_bytes is refused when its length is known: no byte of it was sent. The end of the connection follows."""
     with Http(listen(tx_max_bytes=100).port) as http:
         assert http.ask("POST", "/tx", b"x" * 100).status == 202
-        http.send("\r\n".join(["POST /tx HTTP/1.1", "Host: x", "Content-Length: 101", *headers, "", ""]).encode())
+        http.send("\r\n".join(["POST /tx HTTP/1.1", "Host: localhost", "Content-Length: 101", *headers, "", ""]).encode())
         answer = http.answer()
         assert (answer.status, answer.json["error"], answer.headers["connection"]) == (413, "too_large", "close")
         assert "tx_max_bytes" in answer.json["detail"]
@@ -116,7 +116,7 @@ def test_too_large_is_413_before_the_body_is_read(listen: Listen, headers: tuple
 def test_too_large_in_chunks_is_413_and_can_be_read(listen: Listen) -> None:
     """Chunks that pass tx_max_bytes are refused; the client, who writes on, can read the whole answer."""
     with Http(listen(tx_max_bytes=100).port) as http:
-        http.send(b"POST /tx HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        http.send(b"POST /tx HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         http.send((b"40\r\n" + b"x" * 64 + b"\r\n") * 64)
         answer = http.answer()
         assert (answer.status, answer.json["error"]) == (413, "too_large")
@@ -223,7 +223,7 @@ def test_two_pipelined_posts_get_two_answers_in_order(listen: Listen) -> None:
     """Two POSTs in one write are two transactions in that order, each with its own body, and two answers."""
     got: list[bytes] = []
     with Http(listen(lambda batch: got.extend(tx.data for tx in batch)).port) as http:
-        http.send(b"".join(b"POST /tx HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\npay %d" % number for number in (1, 2)))
+        http.send(b"".join(b"POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\npay %d" % number for number in (1, 2)))
         first, second = http.answer(), http.answer()
         assert (first.status, first.json["id"]) == (202, "1")
         assert (second.status, second.json["id"]) == (202, "2")
@@ -234,7 +234,7 @@ def test_two_pipelined_posts_get_two_answers_in_order(listen: Listen) -> None:
 def test_a_request_in_single_bytes_is_one_request(listen: Listen) -> None:
     """However the bytes of a request arrive, it is read as one."""
     with Http(listen().port) as http:
-        for byte in b"POST /tx HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\npay":
+        for byte in b"POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\npay":
             http.send(bytes([byte]))
         assert http.answer().status == 202
 
@@ -242,7 +242,7 @@ def test_a_request_in_single_bytes_is_one_request(listen: Listen) -> None:
 def test_expect_continue(listen: Listen) -> None:
     """With Expect: 100-continue the server says 100 before the body is sent, then answers as ever."""
     with Http(listen().port) as http:
-        http.send(b"POST /tx HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        http.send(b"POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
         assert http.answer().status == 100
         http.send(b"pay")
         assert http.answer().status == 202
@@ -253,10 +253,10 @@ def test_expect_continue(listen: Listen) -> None:
     [
         (b"nonsense\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n", 400),
-        (b"POST /tx HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 20000 + b"\r\n\r\n", 431),
-        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431),
-        (b"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        (b"POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: " + b"x" * 20000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
+        (b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
     ],
     ids=["no request", "space before the colon", "negative length", "long header", "long target", "HTTP/2.0"],
 )

@@ -79,7 +79,7 @@ def test_the_handshake_is_checked(listen: Listen, change: dict[str, str], status
     """Connection is a list, the key is 16 bytes, the version is 13; what is refused is no 101."""
     headers = [f"{name}: {text}" for name, text in {**HANDSHAKE, **change}.items() if text]
     with Http(listen().port) as http:
-        http.send("\r\n".join(["GET /ws/mempool HTTP/1.1", "Host: x", *headers, "", ""]).encode())
+        http.send("\r\n".join(["GET /ws/mempool HTTP/1.1", "Host: localhost", *headers, "", ""]).encode())
         answer = http.answer()
         assert answer.status == status
         if status == 426:

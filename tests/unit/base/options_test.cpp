@@ -67,6 +67,25 @@ TEST(Options, a_host_must_be_an_ip_address_or_empty) {
         EXPECT_EQ(options.set_text("listen_host", host).code(), Code::invalid) << host;
 }
 
+TEST(Options, origins_and_hosts_are_lists_checked_element_by_element) {
+    Options options;
+    for (const char *list : {"", "https://app.example.com", "http://a:1, http://[::1]:2,https://b"})
+        EXPECT_TRUE(options.set_text("origins", list).ok()) << list;
+    for (const char *list : {"*", "null", "app.example.com", "https://a/", "https://a,", ",", "https://a,b",
+                             "https://u@a", "https://a https://b"})
+        EXPECT_EQ(options.set_text("origins", list).code(), Code::invalid) << list;
+    EXPECT_EQ(options.text(Option::origins), "http://a:1, http://[::1]:2,https://b")
+        << "a refused value changes nothing";
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("origins", "https://a/")),
+              "origins https://a/ is not a list of origins; give them as scheme://host or scheme://host:port with "
+              "nothing behind, "
+              "comma-separated");
+    for (const char *list : {"", "dev.test", "dev.test, [::2]"})
+        EXPECT_TRUE(options.set_text("hosts", list).ok()) << list;
+    for (const char *list : {"dev.test:80", "dev.test:", "http://dev.test", "dev.test,,b", "*.test", "a b"})
+        EXPECT_EQ(options.set_text("hosts", list).code(), Code::invalid) << list;
+}
+
 TEST(Options, a_number_for_a_text_option_is_refused) {
     Options options;
     EXPECT_EQ(options.set_integer("listen_host", 1).code(), Code::invalid);

@@ -110,14 +110,14 @@ TEST(Network, what_is_refused_can_be_read_whole_and_ends_the_connection) {
     } rows[] = {
         {"too large, announced", post(std::string(300'000, 'x')), 413},
         {"too large, chunked",
-         "POST /tx HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nc8\r\n" + std::string(200, 'x') +
+         "POST /tx HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nc8\r\n" + std::string(200, 'x') +
              "\r\n0\r\n\r\n",
          413},
         {"a header beyond 16 KiB", "GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n", 431},
         {"a target beyond 8 KiB", get("/" + std::string(9'000, 'x')), 431},
         {"no HTTP at all", "\x16\x03\x01 hello\r\n\r\n", 400},
-        {"HTTP/2.0", "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505},
-        {"an old version of the protocol", "GET /healthz HTTP/1.0\r\nHost: h\r\n\r\n", 200},
+        {"HTTP/2.0", "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 505},
+        {"an old version of the protocol", "GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n", 200},
     };
     for (const auto &row : rows) {
         WireClient client(server.port);
@@ -134,7 +134,7 @@ TEST(Network, what_is_refused_can_be_read_whole_and_ends_the_connection) {
 TEST(Network, a_body_is_asked_for_where_the_client_waits_for_that) {
     Server server;
     WireClient client(server.port);
-    client.send("POST /tx HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    client.send("POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
     EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     client.send("pay");
     EXPECT_EQ(status_of(client.read_answer()), 202);
@@ -152,7 +152,7 @@ TEST(Network, a_header_that_does_not_come_in_time_is_408) {
 TEST(Network, a_body_that_does_not_come_in_time_is_408) {
     Server server({{"body_timeout_ms", 50}});
     WireClient client(server.port);
-    client.send("POST /tx HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+    client.send("POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
     EXPECT_EQ(status_of(client.read_all()), 408);
 }
 
@@ -184,7 +184,7 @@ TEST(Network, frames_that_came_with_the_request_are_read) {
     Server server;
     WireClient client(server.port);
     client.send(
-        "GET /ws/mempool HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "GET /ws/mempool HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n" +
         frames::ping("early"));
     client.read_until("\r\n\r\n");
