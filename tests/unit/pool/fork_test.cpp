@@ -108,7 +108,7 @@ TEST(Fork, a_child_that_lives_on_keeps_no_client_and_not_the_port) {
     WireClient listener(port);
     listener.upgrade();
     WireClient idle(port);
-    idle.send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    idle.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     EXPECT_TRUE(idle.read_answer().starts_with("HTTP/1.1 200"));
     WireClient wrong(port);
     wrong.upgrade();

@@ -79,12 +79,12 @@ TEST(Life, once_a_stop_was_asked_for_http_is_503_while_apply_runs_and_then_every
     WireClient listener(guest.port);
     listener.upgrade();
     WireClient producer(guest.port);
-    producer.send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    producer.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     EXPECT_TRUE(producer.read_answer().starts_with("HTTP/1.1 200"));
     const std::uint64_t id = guest.submit("first");
     blocked.entered.get_future().wait();
     EXPECT_EQ(mempool_request_stop(guest.pool), MEMPOOL_OK);
-    producer.send("POST /tx HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nlate");
+    producer.send("POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nlate");
     const std::string refused = producer.read_answer();
     EXPECT_TRUE(refused.starts_with("HTTP/1.1 503")) << refused;
     EXPECT_NE(refused.find("\"draining\""), std::string::npos) << refused;
