@@ -122,6 +122,7 @@ Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session
       limits_(limits),
       max_connections_(crowd.max_connections),
       rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
+      awaited_(shard.context(), crowd.max_connections),
       listening_(shard.context()),
       pause_(shard.context()) {
     listening_.assign(socket.fd());  // where it throws, the descriptor is still the caller's

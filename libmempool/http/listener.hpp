@@ -14,6 +14,7 @@
 #include "base/status.hpp"
 #include "fanout/shard.hpp"
 #include "fanout/tenant.hpp"
+#include "http/awaited.hpp"
 #include "http/rate.hpp"
 #include "http/routes.hpp"
 #include "http/session.hpp"
@@ -62,6 +63,7 @@ public:
     const Session::Limits &limits() const { return limits_; }
     const Services &services() const { return services_; }
     Shard &shard() { return shard_; }
+    Awaited &awaited() { return awaited_; }
     void expect(Instant deadline) { shard_.expect(deadline); }
     void left(Session &session);
 
@@ -76,6 +78,7 @@ private:
     const Session::Limits limits_;
     const std::size_t max_connections_;
     ConnectionRate rate_;
+    Awaited awaited_;
     boost::asio::posix::stream_descriptor listening_;
     boost::asio::steady_timer pause_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;

@@ -28,19 +28,18 @@ Reply unavailable(std::string_view error, std::string_view detail) {
     return reply;
 }
 
-Reply post_tx(Request &request, const Services &services) {
+std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &services, const Claim &claim) {
     if (request.method() != verb::post) return not_allowed("POST");
+    const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
+    if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
+    const auto most = std::get<std::chrono::seconds>(asked);
     std::uint64_t id = 0;
-    const Status status = services.intake.submit(std::move(request.body()), id);
+    const bool waits = most.count() > 0;
+    const Status status = services.intake.submit_many({&request.body(), 1}, id, at_once, waits ? claim : Claim{});
     switch (status.code()) {
-        case Code::ok: {
-            const std::string text = std::to_string(id);
-            Reply reply;
-            reply.status = 202;
-            reply.headers = "Location: /tx/" + text + "\r\n";
-            reply.body = "{\"id\":\"" + text + "\",\"status\":\"pending\",\"durability\":\"memory\"}";
-            return reply;
-        }
+        case Code::ok:
+            if (waits) return Wait{id, most};
+            return pending_reply(id);
         case Code::invalid:
             return error_reply(400, "empty", status.detail());
         case Code::too_large:
@@ -67,29 +66,25 @@ Reply get_tx(const Request &request, std::string_view id_text, const Services &s
     const std::optional<std::uint64_t> id = parse_id(id_text);
     const Outcome outcome =
         id ? services.outcomes.look(*id, services.intake.last_id()) : Outcome{Outcome::Kind::unknown, 0, {}};
-    const std::string begin = "{\"id\":\"" + std::string(id ? id_text : "") + "\",\"status\":";
-    const std::string end = ",\"batch\":\"" + std::to_string(outcome.batch) + "\"}";
-    Reply reply;
     switch (outcome.kind) {
         case Outcome::Kind::unknown:
             return error_reply(404, "not_found", "no transaction was ever given this id");
         case Outcome::Kind::gone:
             return error_reply(410, "gone", "the outcome is no longer kept; raise outcomes_capacity to keep more");
         case Outcome::Kind::pending:
-            reply.body = begin + "\"pending\"}";
             break;
         case Outcome::Kind::applied:
-            reply.body = begin + "\"applied\"" + end;
-            break;
+            return outcome_reply({Completion::Kind::applied, *id, outcome.batch});
         case Outcome::Kind::rejected:
-            reply.body = begin + "\"rejected\",\"reason\":" + json_string(outcome.reason) + end;
-            break;
+            return outcome_reply({Completion::Kind::rejected, *id, outcome.batch, 0, outcome.reason});
     }
+    Reply reply;
+    reply.body = "{\"id\":\"" + std::to_string(*id) + "\",\"status\":\"pending\"}";
     return reply;
 }
 
 /// The subprotocol says the format, else the query, else it is text.
-std::variant<Reply, Upgrade> join_stream(const Request &request) {
+std::variant<Reply, Upgrade, Wait> join_stream(const Request &request) {
     auto hands = shake_hands(request);
     if (auto *refused = std::get_if<Reply>(&hands)) return std::move(*refused);
     auto asked = parse_stream_query({request.target().data(), request.target().size()});
@@ -118,10 +113,30 @@ Reply get_page() {
 
 }  // namespace
 
-std::variant<Reply, Upgrade> answer(Request &request, const Services &services) {
+Reply pending_reply(std::uint64_t id) {
+    const std::string text = std::to_string(id);
+    Reply reply;
+    reply.status = 202;
+    reply.headers = "Location: /tx/" + text + "\r\n";
+    reply.body = "{\"id\":\"" + text + "\",\"status\":\"pending\",\"durability\":\"memory\"}";
+    return reply;
+}
+
+Reply outcome_reply(const Completion &settled) {
+    Reply reply;
+    reply.body = "{\"id\":\"" + std::to_string(settled.id) + "\",\"status\":";
+    if (settled.kind == Completion::Kind::applied)
+        reply.body += "\"applied\"";
+    else
+        reply.body += "\"rejected\",\"reason\":" + json_string(settled.reason);
+    reply.body += ",\"batch\":\"" + std::to_string(settled.batch) + "\"}";
+    return reply;
+}
+
+std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, const Claim &claim) {
     if (auto reply = answer_options(request)) return std::move(*reply);
     const std::string path(path_of(request.target()));
-    if (path == "/tx") return post_tx(request, services);
+    if (path == "/tx") return post_tx(request, services, claim);
     if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))
         return get_tx(request, std::string_view(path).substr(prefix.size()), services);
     if (path == "/ws/mempool") {

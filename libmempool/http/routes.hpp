@@ -3,11 +3,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
 
 #include "batch/intake.hpp"
 #include "batch/outcomes.hpp"
+#include "channel/completions.hpp"
 #include "fanout/audience.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
@@ -30,7 +33,18 @@ struct Upgrade {
     Joining joining;
 };
 
-/// The request is one that may be asked: the gate and who_may_ask let it pass.
-std::variant<Reply, Upgrade> answer(Request &request, const Services &services);
+/// The transaction was accepted; its outcome, when it comes within that time, is the answer.
+struct Wait {
+    std::uint64_t id;
+    std::chrono::seconds most;
+};
+
+/// The request is one that may be asked: the gate and who_may_ask let it pass. claim: whom to tell the outcome, if it is waited for.
+std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, const Claim &claim);
+
+/// 202: accepted, and no outcome yet.
+Reply pending_reply(std::uint64_t id);
+/// 200, with what became of it.
+Reply outcome_reply(const Completion &settled);
 
 }  // namespace mempool::http

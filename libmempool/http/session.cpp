@@ -173,9 +173,10 @@ void Session::on_parse_error(const boost::system::error_code &error) {
 void Session::on_request() {
     Request request = parser_->release();
     keep_alive_ = request.version() == 11 && request.keep_alive() && !draining_;
-    auto answered = [&]() -> std::variant<Reply, Upgrade> {
+    const Claim claim = listener_.awaited().claim();
+    auto answered = [&]() -> std::variant<Reply, Upgrade, Wait> {
         try {
-            return answer(request, listener_.services());
+            return answer(request, listener_.services(), claim);
         } catch (const std::bad_alloc &) {
             Reply reply = error_reply(503, "full", "out of memory; try again");
             reply.headers = "Retry-After: 1\r\n";
@@ -183,7 +184,28 @@ void Session::on_request() {
         }
     }();
     if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
+    if (const auto *wait = std::get_if<Wait>(&answered)) return wait_for(*wait, claim.user_data);
     answer_with(std::get<Reply>(std::move(answered)));
+}
+
+void Session::wait_for(const Wait &wait, std::uint64_t ticket) {
+    awaited_id_ = wait.id;
+    try {
+        listener_.awaited().wait_for(ticket, shared_from_this());
+    } catch (const std::bad_alloc &) {
+        return answer_with(pending_reply(wait.id));
+    }
+    await(Stage::waiting, wait.most);
+}
+
+void Session::on_outcome(const Completion &settled) {
+    // It may have had its 202 meanwhile, and wait for another.
+    if (stage_ != Stage::waiting || settled.id != awaited_id_) return;
+    try {
+        answer_with(outcome_reply(settled));
+    } catch (const std::bad_alloc &) {
+        end();  // the others are told all the same
+    }
 }
 
 void Session::upgrade(Upgrade upgrade) {
@@ -244,6 +266,8 @@ void Session::expire() {
                                            stage_ == Stage::header ? "the request's header did not come in time"
                                                                    : "the request's body did not come in time"));
         }
+        case Stage::waiting:
+            return answer_with(pending_reply(awaited_id_));
         case Stage::idle:
         case Stage::answering:
         case Stage::lingering:

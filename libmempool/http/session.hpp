@@ -5,6 +5,7 @@
 ///   IDLE ---first byte---> HEADER ---> BODY ---> ANSWERING ---> IDLE (keep-alive) or, pipelined, HEADER
 ///                              '---refused---------^  '---close---> LINGERING ---the peer's end or the deadline---> ENDED
 ///   ANSWERING ---Upgrade---> ENDED: the socket went to the shard
+///   BODY ---a transaction whose outcome is waited for---> WAITING ---the outcome, or its time is up (202)---> ANSWERING
 ///
 ///   IDLE       nothing of a request has come; keepalive_timeout_ms (the first request: header_timeout_ms)
 ///   HEADER     header_timeout_ms, absolute; the gate looks at it, and once it lets it pass, the parser is given it. BODY: body_timeout_ms, absolute; past them 408
@@ -56,12 +57,14 @@ public:
 
     Instant deadline() const { return deadline_; }
     void expire();
+    /// Of the transaction that it waits for, or waited for.
+    void on_outcome(const Completion &settled);
     /// No request after the present one; at most until the deadline.
     void drain(Instant deadline);
     void end();
 
 private:
-    enum class Stage { idle, header, body, answering, lingering, ended };
+    enum class Stage { idle, header, body, waiting, answering, lingering, ended };
 
     void await(Stage stage, milliseconds timeout);
     void read();
@@ -72,6 +75,7 @@ private:
     void take_body();
     void send_continue();
     void on_request();
+    void wait_for(const Wait &wait, std::uint64_t ticket);
     std::string_view buffered() const;
     void on_refusal(const Refusal &refusal);
     void on_parse_error(const boost::system::error_code &error);
@@ -85,6 +89,7 @@ private:
     Stage stage_ = Stage::idle;
     Instant deadline_ = never;
     Instant drain_deadline_ = never;  // no stage may last longer
+    std::uint64_t awaited_id_ = 0;    // of the transaction that is waited for
     bool refused_ = false;
     bool head_ = false;
     bool keep_alive_ = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Property: what the query parser accepts, written again in its plainest form, is accepted as the same; what it refuses, it refuses in
-/// UTF-8, and in a few hundred bytes however long the target was.
+/// UTF-8, and in a few hundred bytes however long the target was. A wait is at most 60 s, whatever the query and the header say.
 ///
 /// An input is a target. libFuzzer's own thread only.
 #include <cstddef>
@@ -32,7 +32,14 @@ std::string plain(const StreamQuery &query) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *bytes, std::size_t size) {
-    const auto parsed = parse_stream_query({reinterpret_cast<const char *>(bytes), size});
+    const std::string_view text(reinterpret_cast<const char *>(bytes), size);
+    const auto wait = parse_wait(text, text);
+    if (const auto *bad = std::get_if<BadQuery>(&wait))
+        FUZZ_CHECK(utf8_valid(bad->detail));
+    else
+        FUZZ_CHECK(std::get<std::chrono::seconds>(wait).count() <= 60);
+
+    const auto parsed = parse_stream_query(text);
     if (const auto *bad = std::get_if<BadQuery>(&parsed)) {
         FUZZ_CHECK(utf8_valid(bad->detail));
         FUZZ_CHECK(bad->detail.size() < 400);

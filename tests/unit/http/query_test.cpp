@@ -73,3 +73,24 @@ TEST(Query, a_position_is_an_epoch_and_a_decimal_offset) {
         EXPECT_FALSE(parse_position(text)) << text;
     EXPECT_FALSE(parse_position(std::string(81, 'a') + ":1"));
 }
+
+TEST(Query, a_wait_is_of_the_query_else_of_the_prefer_header) {
+    using std::chrono::seconds;
+    const auto wait = [](std::string_view target, std::string_view prefer) {
+        const auto parsed = parse_wait(target, prefer);
+        const auto *given = std::get_if<seconds>(&parsed);
+        return given == nullptr ? seconds(-1) : *given;
+    };
+    EXPECT_EQ(wait("/tx", ""), seconds(0));
+    EXPECT_EQ(wait("/tx?wait=0", ""), seconds(0));
+    EXPECT_EQ(wait("/tx?a=b&wait=60", ""), seconds(60));
+    EXPECT_EQ(wait("/tx", "wait=10"), seconds(10));
+    EXPECT_EQ(wait("/tx", "respond-async; x=1, Wait=7"), seconds(7));
+    EXPECT_EQ(wait("/tx", "wait=3600"), seconds(60));
+    EXPECT_EQ(wait("/tx?wait=5", "wait=10"), seconds(5));
+    for (const char *prefer : {"wait", "wait=", "wait=x", "wait=-1", ",,;", "await=5"})
+        EXPECT_EQ(wait("/tx", prefer), seconds(0)) << prefer;
+    for (const char *target :
+         {"/tx?wait", "/tx?wait=61", "/tx?wait=-1", "/tx?wait=1.5", "/tx?wait=1&wait=1", "/tx?wait=%"})
+        EXPECT_EQ(wait(target, "wait=10"), seconds(-1)) << target;
+}

@@ -9,66 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "pool/pool.hpp"
-#include "unit/pool/wire_client.hpp"
+#include "unit/pool/server.hpp"
 #include "unit/websocket/client_frames.hpp"
 
 using namespace mempool;
-using test::WireClient;
+using namespace mempool::test;
 namespace frames = mempool::websocket::test;
-
-namespace {
-
-struct Server {
-    explicit Server(std::initializer_list<std::pair<const char *, std::int64_t>> settings = {}) {
-        Options options;
-        EXPECT_TRUE(options.set_integer("listen_port", 0).ok());
-        for (const auto &[name, value] : settings) EXPECT_TRUE(options.set_integer(name, value).ok()) << name;
-        EXPECT_TRUE(Pool::open(options, pool).ok());
-        EXPECT_TRUE(pool->set_apply([](Batch &batch) {
-                            for (std::size_t index = 0; index < batch.transactions().size(); ++index)
-                                if (batch.transactions()[index].data == "bad") batch.reject(index, "it is \"bad\"");
-                        })
-                        .ok());
-        EXPECT_TRUE(pool->start().ok());
-        EXPECT_TRUE(pool->port(port).ok());
-    }
-    ~Server() { EXPECT_TRUE(pool->stop(-1).ok()); }
-
-    /// Gives the number of listeners.
-    std::size_t publish(std::string_view text) {
-        std::size_t listeners = 0;
-        EXPECT_TRUE(pool->publish(text, false, listeners).ok());
-        return listeners;
-    }
-    /// Until the server has seen that a client went.
-    void wait_for_listeners(std::size_t wanted) {
-        while (publish("?") != wanted) std::this_thread::yield();
-    }
-
-    std::shared_ptr<Pool> pool;
-    std::int32_t port = 0;
-};
-
-std::string post(std::string_view body, std::string_view more = "") {
-    return "POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-           std::string(more) + "\r\n" + std::string(body);
-}
-
-std::string get(std::string_view path) {
-    return "GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-}
-
-/// The status of an answer, as a number; 0 where it is none.
-int status_of(const std::string &answer) {
-    return answer.starts_with("HTTP/1.1 ") ? std::stoi(answer.substr(9, 3)) : 0;
-}
-
-std::string body_of(const std::string &answer) {
-    return answer.substr(answer.find("\r\n\r\n") + 4);
-}
-
-}  // namespace
 
 TEST(Network, a_transaction_is_accepted_and_its_outcome_can_be_asked_for) {
     Server server({{"batch_interval_ms", 0}});
