@@ -9,12 +9,17 @@
 namespace mempool {
 
 void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> &&rejected) {
-    std::deque<Range> gone;  // destroyed without the lock
+    std::deque<Range> gone;  // these are destroyed without the lock
+    std::multimap<std::uint64_t, Claim> watched;
+    News news;
     {
         const std::lock_guard lock(mutex_);
         assert(first == settled_to_ + 1);
         assert(last >= first);
+        news = news_of(last, batch, rejected);
         ranges_.emplace_back();  // an empty place first: without memory for it nothing has changed
+        while (!watching_.empty() && watching_.begin()->first <= last)
+            watched.insert(watching_.extract(watching_.begin()));
         totals_.rejected += rejected.size();
         totals_.applied += last - first + 1 - rejected.size();
         ++totals_.batches;
@@ -30,6 +35,49 @@ void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t bat
         }
     }
     settled_.notify_all();
+    tell(news);
+}
+
+Outcomes::News Outcomes::news_of(std::uint64_t last, std::uint64_t batch,
+                                 const std::vector<Rejection> &rejected) const {
+    News news;
+    for (auto at = watching_.begin(); at != watching_.end() && at->first <= last; ++at) {
+        const auto &[id, claim] = *at;
+        Completion told{Completion::Kind::applied, id, batch, claim.user_data};
+        const auto rejection = std::ranges::lower_bound(rejected, id, {}, &Rejection::id);
+        if (rejection != rejected.end() && rejection->id == id) {
+            told.kind = Completion::Kind::rejected;
+            told.reason = rejection->reason;
+        }
+        news.whom.push_back(claim.completions);
+        news.what.push_back(std::move(told));
+    }
+    return news;
+}
+
+void Outcomes::tell(News &news) noexcept {
+    for (std::size_t from = 0, to = 0; from < news.what.size(); from = to) {
+        while (to < news.what.size() && news.whom[to] == news.whom[from]) ++to;
+        news.whom[from]->deliver(std::span(news.what).subspan(from, to - from));
+    }
+}
+
+Outcomes::Watched Outcomes::watch(std::uint64_t id, std::uint64_t given, const Claim &claim) {
+    const bool place = claim.completions->reserve(1);
+    Watched watched;
+    try {
+        const std::lock_guard lock(mutex_);
+        watched.now = look_locked(id, given);
+        if (place && !closed_ && watched.now.kind == Outcome::Kind::pending) {
+            watching_.emplace(id, claim);
+            watched.will_be_told = true;
+        }
+    } catch (...) {
+        if (place) claim.completions->give_back(1);
+        throw;
+    }
+    if (place && !watched.will_be_told) claim.completions->give_back(1);
+    return watched;
 }
 
 Outcome Outcomes::look(std::uint64_t id, std::uint64_t given) const {
@@ -76,11 +124,14 @@ Outcomes::Totals Outcomes::totals() const {
 }
 
 void Outcomes::close() {
+    std::multimap<std::uint64_t, Claim> watched;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;
+        watched.swap(watching_);
     }
     settled_.notify_all();
+    for (const auto &[id, claim] : watched) claim.completions->give_back(1);
 }
 
 bool Outcomes::closed() const {

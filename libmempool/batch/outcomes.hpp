@@ -9,11 +9,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "channel/completions.hpp"
 #include "channel/event.hpp"
 
 namespace mempool {
@@ -32,7 +35,8 @@ public:
     Outcomes(const Outcomes &) = delete;
     Outcomes &operator=(const Outcomes &) = delete;
 
-    /// Settles ids first..last, the range after the one before. rejected: in id order. Wakes who waits for one of them.
+    /// Settles ids first..last, the range after the one before. rejected: in id order. Wakes who waits for one of them, and tells who
+    /// watches one, each in one list.
     /// Without memory it throws, and has neither changed anything nor taken `rejected`.
     void settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> &&rejected);
 
@@ -40,6 +44,14 @@ public:
     Outcome look(std::uint64_t id, std::uint64_t given) const;
     /// Waits while it is pending: until the deadline passes, or nothing will be settled any more.
     Outcome wait(std::uint64_t id, std::uint64_t given, Instant deadline) const;
+
+    struct Watched {
+        Outcome now;
+        bool will_be_told =
+            false;  // only where it is pending, somebody will settle it, and the claim's queue has a place
+    };
+    /// What is known of it now; where it is pending, the claim is told once it is settled. Without waiting.
+    Watched watch(std::uint64_t id, std::uint64_t given, const Claim &claim);
 
     /// Waits until all ids up to `id` are settled; false where the deadline passed, or they never will be.
     bool wait_all(std::uint64_t id, Instant deadline) const;
@@ -63,13 +75,21 @@ private:
         std::uint64_t batch;
         std::vector<Rejection> rejected;
     };
+    /// What those who watch are to be told, and whom: whom[i] is told what[i].
+    struct News {
+        std::vector<std::shared_ptr<Completions>> whom;
+        std::vector<Completion> what;
+    };
     Outcome look_locked(std::uint64_t id, std::uint64_t given) const;
+    News news_of(std::uint64_t last, std::uint64_t batch, const std::vector<Rejection> &rejected) const;
+    static void tell(News &news) noexcept;
 
     const std::size_t capacity_;
 
     mutable std::mutex mutex_;  // leaf; guards all below
     mutable std::condition_variable settled_;
     std::deque<Range> ranges_;
+    std::multimap<std::uint64_t, Claim> watching_;  // by id, each with a place reserved
     Totals totals_;
     std::uint64_t settled_to_ = 0;  // the last id settled
     bool closed_ = false;

@@ -28,6 +28,15 @@ Reply unavailable(std::string_view error, std::string_view detail) {
     return reply;
 }
 
+Reply accepted_reply(std::uint64_t id) {
+    const std::string text = std::to_string(id);
+    Reply reply;
+    reply.status = 202;
+    reply.headers = "Location: /tx/" + text + "\r\n";
+    reply.body = "{\"id\":\"" + text + "\",\"status\":\"pending\",\"durability\":\"memory\"}";
+    return reply;
+}
+
 std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &services, const Claim &claim) {
     if (request.method() != verb::post) return not_allowed("POST");
     const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
@@ -38,8 +47,8 @@ std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &ser
     const Status status = services.intake.submit_many({&request.body(), 1}, id, at_once, waits ? claim : Claim{});
     switch (status.code()) {
         case Code::ok:
-            if (waits) return Wait{id, most};
-            return pending_reply(id);
+            if (waits) return Wait{id, most, accepted_reply(id)};
+            return accepted_reply(id);
         case Code::invalid:
             return error_reply(400, "empty", status.detail());
         case Code::too_large:
@@ -61,11 +70,17 @@ std::optional<std::uint64_t> parse_id(std::string_view text) {
     return id;
 }
 
-Reply get_tx(const Request &request, std::string_view id_text, const Services &services) {
+std::variant<Reply, Upgrade, Wait> get_tx(const Request &request, std::string_view id_text, const Services &services,
+                                          const Claim &claim) {
     if (request.method() != verb::get && request.method() != verb::head) return not_allowed("GET, HEAD");
-    const std::optional<std::uint64_t> id = parse_id(id_text);
-    const Outcome outcome =
-        id ? services.outcomes.look(*id, services.intake.last_id()) : Outcome{Outcome::Kind::unknown, 0, {}};
+    const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
+    if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
+    const auto most = std::get<std::chrono::seconds>(asked);
+    const std::uint64_t id = parse_id(id_text).value_or(0);  // no transaction has the id 0
+    const std::uint64_t given = services.intake.last_id();
+    const Outcomes::Watched watched = most.count() > 0 ? services.outcomes.watch(id, given, claim)
+                                                       : Outcomes::Watched{services.outcomes.look(id, given)};
+    const Outcome &outcome = watched.now;
     switch (outcome.kind) {
         case Outcome::Kind::unknown:
             return error_reply(404, "not_found", "no transaction was ever given this id");
@@ -74,13 +89,14 @@ Reply get_tx(const Request &request, std::string_view id_text, const Services &s
         case Outcome::Kind::pending:
             break;
         case Outcome::Kind::applied:
-            return outcome_reply({Completion::Kind::applied, *id, outcome.batch});
+            return outcome_reply({Completion::Kind::applied, id, outcome.batch});
         case Outcome::Kind::rejected:
-            return outcome_reply({Completion::Kind::rejected, *id, outcome.batch, 0, outcome.reason});
+            return outcome_reply({Completion::Kind::rejected, id, outcome.batch, 0, outcome.reason});
     }
-    Reply reply;
-    reply.body = "{\"id\":\"" + std::to_string(*id) + "\",\"status\":\"pending\"}";
-    return reply;
+    Reply pending;
+    pending.body = "{\"id\":\"" + std::to_string(id) + "\",\"status\":\"pending\"}";
+    if (watched.will_be_told) return Wait{id, most, std::move(pending)};
+    return pending;
 }
 
 /// The subprotocol says the format, else the query, else it is text.
@@ -113,15 +129,6 @@ Reply get_page() {
 
 }  // namespace
 
-Reply pending_reply(std::uint64_t id) {
-    const std::string text = std::to_string(id);
-    Reply reply;
-    reply.status = 202;
-    reply.headers = "Location: /tx/" + text + "\r\n";
-    reply.body = "{\"id\":\"" + text + "\",\"status\":\"pending\",\"durability\":\"memory\"}";
-    return reply;
-}
-
 Reply outcome_reply(const Completion &settled) {
     Reply reply;
     reply.body = "{\"id\":\"" + std::to_string(settled.id) + "\",\"status\":";
@@ -138,7 +145,7 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
     const std::string path(path_of(request.target()));
     if (path == "/tx") return post_tx(request, services, claim);
     if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))
-        return get_tx(request, std::string_view(path).substr(prefix.size()), services);
+        return get_tx(request, std::string_view(path).substr(prefix.size()), services, claim);
     if (path == "/ws/mempool") {
         if (services.draining.load(std::memory_order_relaxed) && asks_upgrade(request))
             return unavailable("draining", "the pool is draining; connect to another");

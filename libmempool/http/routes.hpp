@@ -21,7 +21,7 @@ namespace mempool::http {
 /// What the routes need of the pool. Outlives every session.
 struct Services {
     Intake &intake;
-    const Outcomes &outcomes;
+    Outcomes &outcomes;
     const std::atomic<bool> &draining;  // set by the pool before the queue closes; read relaxed, it only chooses words
     bool dashboard;
     WhoMayAsk who_may_ask;
@@ -33,17 +33,16 @@ struct Upgrade {
     Joining joining;
 };
 
-/// The transaction was accepted; its outcome, when it comes within that time, is the answer.
+/// The outcome of the transaction, when it comes within that time, is the answer; else this.
 struct Wait {
     std::uint64_t id;
     std::chrono::seconds most;
+    Reply late;
 };
 
 /// The request is one that may be asked: the gate and who_may_ask let it pass. claim: whom to tell the outcome, if it is waited for.
 std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, const Claim &claim);
 
-/// 202: accepted, and no outcome yet.
-Reply pending_reply(std::uint64_t id);
 /// 200, with what became of it.
 Reply outcome_reply(const Completion &settled);
 

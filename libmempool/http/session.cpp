@@ -184,23 +184,23 @@ void Session::on_request() {
         }
     }();
     if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
-    if (const auto *wait = std::get_if<Wait>(&answered)) return wait_for(*wait, claim.user_data);
+    if (auto *wait = std::get_if<Wait>(&answered)) return wait_for(std::move(*wait), claim.user_data);
     answer_with(std::get<Reply>(std::move(answered)));
 }
 
-void Session::wait_for(const Wait &wait, std::uint64_t ticket) {
-    awaited_id_ = wait.id;
+void Session::wait_for(Wait wait, std::uint64_t ticket) {
     try {
         listener_.awaited().wait_for(ticket, shared_from_this());
     } catch (const std::bad_alloc &) {
-        return answer_with(pending_reply(wait.id));
+        return answer_with(std::move(wait.late));
     }
     await(Stage::waiting, wait.most);
+    waiting_ = std::move(wait);
 }
 
 void Session::on_outcome(const Completion &settled) {
     // It may have had its 202 meanwhile, and wait for another.
-    if (stage_ != Stage::waiting || settled.id != awaited_id_) return;
+    if (stage_ != Stage::waiting || settled.id != waiting_.id) return;
     try {
         answer_with(outcome_reply(settled));
     } catch (const std::bad_alloc &) {
@@ -267,7 +267,7 @@ void Session::expire() {
                                                                    : "the request's body did not come in time"));
         }
         case Stage::waiting:
-            return answer_with(pending_reply(awaited_id_));
+            return answer_with(std::move(waiting_.late));
         case Stage::idle:
         case Stage::answering:
         case Stage::lingering:

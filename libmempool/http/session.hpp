@@ -75,7 +75,7 @@ private:
     void take_body();
     void send_continue();
     void on_request();
-    void wait_for(const Wait &wait, std::uint64_t ticket);
+    void wait_for(Wait wait, std::uint64_t ticket);
     std::string_view buffered() const;
     void on_refusal(const Refusal &refusal);
     void on_parse_error(const boost::system::error_code &error);
@@ -89,7 +89,7 @@ private:
     Stage stage_ = Stage::idle;
     Instant deadline_ = never;
     Instant drain_deadline_ = never;  // no stage may last longer
-    std::uint64_t awaited_id_ = 0;    // of the transaction that is waited for
+    Wait waiting_{};                  // WAITING: for what
     bool refused_ = false;
     bool head_ = false;
     bool keep_alive_ = false;

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 using namespace mempool;
 
@@ -86,4 +88,46 @@ TEST(Outcomes, a_wait_ends_at_its_deadline_or_when_nothing_will_be_settled_any_m
 TEST(Outcomes, nobody_waits_for_an_id_that_was_never_given) {
     Outcomes outcomes(10);
     EXPECT_EQ(say(outcomes.wait(7, 3, never)), "unknown");
+}
+
+TEST(Outcomes, who_watches_is_told_each_in_one_list_and_once) {
+    Outcomes outcomes(10);
+    const auto one = std::make_shared<Completions>(10);
+    const auto other = std::make_shared<Completions>(10);
+    EXPECT_TRUE(outcomes.watch(2, 9, {one, 20}).will_be_told);
+    EXPECT_TRUE(outcomes.watch(1, 9, {one, 10}).will_be_told);
+    EXPECT_TRUE(outcomes.watch(2, 9, {other, 21}).will_be_told);
+    EXPECT_TRUE(outcomes.watch(3, 9, {other, 30}).will_be_told);
+    outcomes.settle(1, 2, 7, {{2, "why"}});
+    std::vector<Completion> told;
+    ASSERT_EQ(one->next(told, 10, Instant::min()), 2U);
+    EXPECT_EQ(told[0].user_data, 10U);
+    EXPECT_EQ(told[0].kind, Completion::Kind::applied);
+    EXPECT_EQ(told[1].user_data, 20U);
+    EXPECT_EQ(told[1].kind, Completion::Kind::rejected);
+    EXPECT_EQ(told[1].reason, "why");
+    EXPECT_EQ(told[1].batch, 7U);
+    told.clear();
+    ASSERT_EQ(other->next(told, 10, Instant::min()), 1U);
+    EXPECT_EQ(told[0].user_data, 21U);
+    outcomes.settle(3, 9, 8, {});
+    told.clear();
+    ASSERT_EQ(other->next(told, 10, Instant::min()), 1U);
+    EXPECT_EQ(told[0].id, 3U);
+    EXPECT_EQ(one->next(told, 10, Instant::min()), 0U);
+}
+
+TEST(Outcomes, only_what_is_pending_and_has_a_place_is_watched) {
+    Outcomes outcomes(10);
+    const auto queue = std::make_shared<Completions>(1);
+    outcomes.settle(1, 1, 1, {});
+    const Outcomes::Watched settled = outcomes.watch(1, 3, {queue, 0});
+    EXPECT_EQ(say(settled.now), "applied in 1");
+    EXPECT_FALSE(settled.will_be_told);
+    EXPECT_FALSE(outcomes.watch(4, 3, {queue, 0}).will_be_told);
+    EXPECT_TRUE(outcomes.watch(2, 3, {queue, 0}).will_be_told);
+    EXPECT_FALSE(outcomes.watch(3, 3, {queue, 0}).will_be_told);  // no place
+    outcomes.close();
+    EXPECT_FALSE(outcomes.watch(2, 3, {queue, 0}).will_be_told);
+    EXPECT_TRUE(queue->reserve(1));  // all places were given back
 }

@@ -111,6 +111,30 @@ TEST(Wait, who_has_gone_meanwhile_is_no_trouble) {
     EXPECT_EQ(status_of(client.read_answer()), 200);
 }
 
+TEST(Wait, anybody_may_wait_for_an_outcome_by_its_id) {
+    Gated gated;
+    Server server({{"batch_interval_ms", 0}}, gated.apply());
+    std::uint64_t id = 0;
+    ASSERT_TRUE(server.pool->submit("good", 4, id).ok());
+    gated.entered.get_future().wait();
+    WireClient first(server.port);
+    WireClient second(server.port);
+    for (WireClient *client : {&first, &second}) client->send(get("/tx/1?wait=30"));
+    WireClient impatient(server.port);
+    impatient.send(get("/tx/1?wait=1"));
+    const std::string late = impatient.read_answer();
+    EXPECT_EQ(status_of(late), 200);
+    EXPECT_EQ(body_of(late), R"({"id":"1","status":"pending"})");
+    gated.opened.set_value();
+    for (WireClient *client : {&first, &second})
+        EXPECT_EQ(body_of(client->read_answer()), R"({"id":"1","status":"applied","batch":"1"})");
+    first.send(get("/tx/1?wait=30") + get("/tx/9?wait=30") + get("/tx/x?wait=30") + get("/tx/1?wait=x"));
+    EXPECT_EQ(status_of(first.read_answer()), 200);
+    EXPECT_EQ(status_of(first.read_answer()), 404);
+    EXPECT_EQ(status_of(first.read_answer()), 404);
+    EXPECT_EQ(status_of(first.read_answer()), 400);
+}
+
 TEST(Wait, a_stop_answers_who_waits_with_the_outcome) {
     Gated gated;
     Server server({{"batch_interval_ms", 0}}, gated.apply());
