@@ -52,12 +52,10 @@ void Audience::on_writable(SeatId seat) {
     const bool only_events = extra == nullptr || extra->out.empty();
     const Stamp full_at = seats_.full_at(seat);
     seats_.clear(seat, Seats::blocked);
-    if (send_and_settle(seat) == 0) return seats_.set_full_at(seat, full_at);
-    if (seats_.is(seat, Seats::paused)) {
-        seats_.clear(seat, Seats::paused);
-        read_later(seat);
-        if (!seats_.is(seat, Seats::taken)) return;
-    }
+    const std::size_t took = send_and_settle(seat);
+    if (seats_.is(seat, Seats::paused) && !seats_.is(seat, Seats::blocked)) read_later(seat);
+    if (!seats_.is(seat, Seats::taken)) return;
+    if (took == 0) return seats_.set_full_at(seat, full_at);
     seats_.set_heard_at(seat, stamp());
     seats_.set_full_at(seat, stamp());
     // Our ping may have been among private bytes: its time runs from now.
@@ -131,7 +129,7 @@ void Audience::turn() {
         read(seat, true);
     }
     if (news_) pull();
-    if (parting_ && !news_) {
+    if (parting_ && heard_end_) {
         parting_ = false;
         for (SeatId seat = 0; seat < seats_.rows(); ++seat)
             if (seats_.is(seat, Seats::taken)) send_and_settle(seat);
@@ -175,6 +173,11 @@ void Audience::pull() {
                 break;
             case Ring::Outcome::empty:
             case Ring::Outcome::closed:
+                heard_end_ = read.outcome == Ring::Outcome::closed;
+                if (lanes_.set_head(read.head)) {  // a large event has pushed out more since it was read
+                    trim();
+                    behind_ = true;
+                }
                 return;
         }
     }
@@ -266,6 +269,7 @@ void Audience::read_later(SeatId seat) {
     try {
         unread_.push_back(seat);
         seats_.set(seat, Seats::unread);
+        seats_.clear(seat, Seats::paused);
     } catch (const std::bad_alloc &) {
         drop(seat);  // it would not be told of again
     }
@@ -368,7 +372,7 @@ std::size_t Audience::send_and_settle(SeatId seat) {
 }
 
 void Audience::settle(SeatId seat) {
-    if (draining_ && !seats_.is(seat, Seats::closing) && seats_.place(seat).next >= lanes_.tail()) {
+    if (draining_ && heard_end_ && !seats_.is(seat, Seats::closing) && seats_.place(seat).next >= lanes_.tail()) {
         append_draining(seats_.extra_of(seat).out, seats_.manner(seat).format, reconnect_.in_ms());
         close_seat(seat, websocket::CloseCode::going_away, "draining");
         if (!seats_.is(seat, Seats::blocked) && send(seat).gone) return drop(seat);

@@ -144,6 +144,7 @@ private:
     bool behind_ = false;  // a seat before sweep_at_ may be behind the lane
     bool sweeping_ = false;
     bool looking_ = false;
+    bool heard_end_ = false;  // the ring is closed, and the lanes have all of it
     bool draining_ = false;
     bool parting_ = false;  // who has heard everything has yet to be sent away
     std::array<char, 64 * 1024> input_;

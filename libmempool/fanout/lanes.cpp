@@ -37,9 +37,15 @@ void Lanes::take(std::span<EventPtr> events, Offset head) {
         event.reset();
         ++at_.next;
     }
+    set_head(head);
+}
+
+bool Lanes::set_head(Offset head) {
+    if (head == head_) return false;
     head_ = head;
     for (std::optional<Lane> &lane : lanes_)
         if (lane) lane->set_head(head);
+    return true;
 }
 
 void Lanes::fall_behind(Offset head) {
@@ -77,7 +83,10 @@ const Lane *Lanes::older(Format format, Offset next) {
         const auto wanted = std::min<std::uint64_t>(events.size(), end - older_->tail());
         const Ring::Read read = ring_.read(cursor, std::span(events).first(static_cast<std::size_t>(wanted)));
         if (read.outcome != Ring::Outcome::events) break;
-        for (std::size_t index = 0; index < read.count; ++index) render(*older_, *events[index]);
+        for (std::size_t index = 0; index < read.count; ++index) {
+            render(*older_, *events[index]);
+            events[index].reset();  // not under the ring's lock, by the next read
+        }
     }
     return next == older_->tail() ? nullptr : &*older_;
 }

@@ -42,6 +42,8 @@ public:
 
     /// The events from tail() on, each rendered once a format; head: the ring's oldest now. std::bad_alloc: those before have been taken.
     void take(std::span<EventPtr> events, Offset head);
+    /// The ring's oldest event has become `head`; true where it was another before.
+    bool set_head(Offset head);
     /// All are behind the ring: they go on, empty, with `head`.
     void fall_behind(Offset head);
     /// Another history has begun at `cursor`, as the ring has just said.

@@ -76,6 +76,7 @@ void Shard::go_on() {
     }
     if (const Instant due = std::min(audience_.deadline(), tenants_due_); due < timer_at_) {
         const Instant at = std::max(due, Clock::now() + timer_grain);
+        timer_at_ = never;  // expires_at cancels the wait; where the next one fails, a later call begins it
         timer_.expires_at(at);
         timer_.async_wait([this](const boost::system::error_code &error) {
             if (!error) expire();
@@ -119,6 +120,7 @@ void Shard::drain() {
         const Instant deadline = Clock::now() + limits_.audience.close_timeout;
         audience_.drain(deadline);
         for (Tenant *tenant : tenants_) tenant->drain(deadline);
+        tenants_due_ = std::min(tenants_due_, deadline);
         go_on();
     });
 }

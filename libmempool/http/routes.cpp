@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "http/routes.hpp"
 
+#include <array>
 #include <charconv>
+#include <new>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -28,13 +30,39 @@ Reply unavailable(std::string_view error, std::string_view detail) {
     return reply;
 }
 
-Reply accepted_reply(std::uint64_t id) {
-    const std::string text = std::to_string(id);
+/// 202, without the id: has room for it, so that nothing can fail once the transaction was accepted.
+Reply accepted_reply() {
     Reply reply;
     reply.status = 202;
-    reply.headers = "Location: /tx/" + text + "\r\n";
-    reply.body = "{\"id\":\"" + text + "\",\"status\":\"pending\",\"durability\":\"memory\"}";
+    reply.headers.reserve(64);
+    reply.body.reserve(96);
     return reply;
+}
+
+void name_id(Reply &accepted, std::uint64_t id) {
+    std::array<char, 20> digits;
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), id);
+    const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
+    accepted.headers.append("Location: /tx/").append(text).append("\r\n");
+    accepted.body.append(R"({"id":")").append(text).append(R"(","status":"pending","durability":"memory"})");
+}
+
+/// What the accepted transaction is answered with: its outcome, if that is known or can be waited for, else 202.
+std::variant<Reply, Upgrade, Wait> answer_accepted(std::uint64_t id, std::chrono::seconds most, Reply accepted,
+                                                   const Services &services, const Claim &claim) {
+    name_id(accepted, id);
+    if (most.count() == 0) return accepted;
+    try {
+        const Outcomes::Watched watched = services.outcomes.watch(id, id, claim);
+        if (watched.will_be_told) return Wait{id, most, std::move(accepted)};
+        if (watched.now.kind == Outcome::Kind::applied)
+            return outcome_reply({Completion::Kind::applied, id, watched.now.batch});
+        if (watched.now.kind == Outcome::Kind::rejected)
+            return outcome_reply({Completion::Kind::rejected, id, watched.now.batch, 0, watched.now.reason});
+    } catch (const std::bad_alloc &) {
+        // It was accepted all the same, and that is what is said.
+    }
+    return accepted;
 }
 
 std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &services, const Claim &claim) {
@@ -42,13 +70,12 @@ std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &ser
     const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
     if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
     const auto most = std::get<std::chrono::seconds>(asked);
+    Reply accepted = accepted_reply();
     std::uint64_t id = 0;
-    const bool waits = most.count() > 0;
-    const Status status = services.intake.submit_many({&request.body(), 1}, id, at_once, waits ? claim : Claim{});
+    const Status status = services.intake.submit(std::move(request.body()), id);
     switch (status.code()) {
         case Code::ok:
-            if (waits) return Wait{id, most, accepted_reply(id)};
-            return accepted_reply(id);
+            return answer_accepted(id, most, std::move(accepted), services, claim);
         case Code::invalid:
             return error_reply(400, "empty", status.detail());
         case Code::too_large:

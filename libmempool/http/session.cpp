@@ -194,8 +194,8 @@ void Session::wait_for(Wait wait, std::uint64_t ticket) {
     } catch (const std::bad_alloc &) {
         return answer_with(std::move(wait.late));
     }
-    await(Stage::waiting, wait.most);
     waiting_ = std::move(wait);
+    await(Stage::waiting, waiting_.most);
 }
 
 void Session::on_outcome(const Completion &settled) {

@@ -60,9 +60,13 @@ public:
     }
 
     void end() {
+        for (std::size_t count = up_to(9); count > 0; --count) world_.publish(up_to(60));
         world_.drain();
         world_.settle();
-        for (const World::Peer &peer : world_.peers()) EXPECT_TRUE(!world_.is_in(peer) || peer.client.close_code());
+        for (const World::Peer &peer : world_.peers()) {
+            EXPECT_TRUE(!world_.is_in(peer) || peer.client.close_code());
+            EXPECT_TRUE(!peer.client.drained() || peer.client.next() == world_.tail()) << "before the last event";
+        }
         world_.live_through(milliseconds(6000), milliseconds(1000));
         EXPECT_EQ(world_.audience().clients(), 0U);
         EXPECT_FALSE(world_.audience().has_work());

@@ -437,6 +437,22 @@ TEST_F(AudienceTest, a_drain_tells_each_client_the_rest_then_draining_and_close_
     EXPECT_EQ(here.audience().clients(), 0U);
 }
 
+TEST_F(AudienceTest, nobody_is_sent_away_before_the_last_event_though_it_was_not_pulled_yet) {
+    World &here = world(4000);
+    World::Peer &talks = here.join(roomy);
+    World::Peer &listens = here.join(roomy);
+    here.settle();
+    for (int count = 0; count < 3000; ++count) here.publish(10);  // more than is pulled in a turn
+    here.drain();
+    here.says(talks, 9, "in between");
+    here.tell_news(talks);
+    here.settle();
+    for (const World::Peer *peer : {&talks, &listens}) {
+        EXPECT_EQ(peer->client.next(), 3001U);
+        EXPECT_EQ(peer->client.close_code(), 1001U);
+    }
+}
+
 TEST_F(AudienceTest, who_does_not_answer_the_close_or_does_not_read_is_cut_at_the_deadline) {
     World &here = world(8);
     World::Peer &silent = here.join(roomy);

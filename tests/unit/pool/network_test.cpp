@@ -236,6 +236,18 @@ TEST(Network, a_keep_alive_client_that_has_just_had_its_answer_does_not_hold_a_s
     }
 }
 
+TEST(Network, a_request_that_does_not_come_to_its_end_holds_a_stop_for_close_timeout_and_no_longer) {
+    Server server({{"close_timeout_ms", 200}, {"header_timeout_ms", 60'000}});
+    WireClient half(server.port);
+    half.send("GET /healthz HTTP/1.1\r\nHost: local");
+    WireClient whole(server.port);
+    whole.send(get("/healthz"));
+    EXPECT_EQ(status_of(whole.read_answer()), 200);  // so the half was read too, or will be
+    const Instant before = Clock::now();
+    EXPECT_TRUE(server.pool->stop(30'000).ok());
+    EXPECT_LT(Clock::now() - before, milliseconds(10'000));
+}
+
 TEST(Network, stop_gives_every_client_the_last_event_and_close_1001) {
     std::vector<std::unique_ptr<WireClient>> clients;
     Server server({{"batch_interval_ms", 60'000}});
