@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -60,12 +62,17 @@ public:
 
     // ---- what is told ----
 
-    void publish(std::size_t bytes, bool binary = false) {
+    /// when_gone: called where the event is destroyed.
+    void publish(std::size_t bytes, bool binary = false, std::function<void()> when_gone = {}) {
         History &now = told_.back();
         std::string payload = "event " + std::to_string(now.tail()) + " of " + now.epoch + " ";
         payload.append(bytes, '.');
         now.said.push_back({binary ? 2U : 1U, payload});
-        ring_.append(std::make_shared<const Event>(Event{0, Message{std::move(payload), binary}}));
+        ring_.append(EventPtr(new Event{0, Message{std::move(payload), binary}},
+                              [gone = std::move(when_gone)](const Event *event) {
+                                  delete event;
+                                  if (gone) gone();
+                              }));
         note_head();
     }
     void batch_done(std::uint64_t applied, std::uint64_t total) {
@@ -212,6 +219,18 @@ private:
     bool rung_ = false;
     int epochs_ = 0;
     Audience audience_;
+};
+
+inline constexpr std::size_t roomy = 1 << 30;
+inline constexpr milliseconds second{1000};
+
+class AudienceTest : public ::testing::Test {
+protected:
+    World &world(std::size_t ring_capacity, Audience::Limits limits = World::default_limits()) {
+        return world_.emplace(random_, World::Options{.ring_capacity = ring_capacity, .audience = limits});
+    }
+    std::mt19937 random_{1};
+    std::optional<World> world_;
 };
 
 }  // namespace mempool::test
