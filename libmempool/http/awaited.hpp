@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Sessions that wait for the outcome of what they submitted. The batch thread hands them one list a tick, by a completion queue whose
+/// Sessions that wait for the outcome of a transaction. Whoever settles hands them one list a tick, by a completion queue whose
 /// descriptor is watched here; each gets its outcome on the network thread, or nothing if it has gone meanwhile.
 /// Owned by the listener; network thread only, but for the completion queue.
 #pragma once
@@ -26,7 +26,7 @@ public:
     Awaited(const Awaited &) = delete;
     Awaited &operator=(const Awaited &) = delete;
 
-    /// For the next submission: whoever submits with it and is accepted calls wait_for() before this thread goes on.
+    /// Of a new ticket, for Outcomes::watch(): where that will tell it, wait_for() is called before this thread goes on.
     Claim claim() { return {completions_, ++last_ticket_}; }
     /// std::bad_alloc: its outcome will find nobody.
     void wait_for(std::uint64_t ticket, const std::shared_ptr<Session> &session);

@@ -49,12 +49,13 @@ void name_id(Reply &accepted, std::uint64_t id) {
 
 /// What the accepted transaction is answered with: its outcome, if that is known or can be waited for, else 202.
 std::variant<Reply, Upgrade, Wait> answer_accepted(std::uint64_t id, std::chrono::seconds most, Reply accepted,
-                                                   const Services &services, const Claim &claim) {
+                                                   const Services &services, Awaited &awaited) {
     name_id(accepted, id);
     if (most.count() == 0) return accepted;
     try {
+        const Claim claim = awaited.claim();
         const Outcomes::Watched watched = services.outcomes.watch(id, id, claim);
-        if (watched.will_be_told) return Wait{id, most, std::move(accepted)};
+        if (watched.will_be_told) return Wait{id, most, claim.user_data, std::move(accepted)};
         if (watched.now.kind == Outcome::Kind::applied)
             return outcome_reply({Completion::Kind::applied, id, watched.now.batch});
         if (watched.now.kind == Outcome::Kind::rejected)
@@ -65,7 +66,7 @@ std::variant<Reply, Upgrade, Wait> answer_accepted(std::uint64_t id, std::chrono
     return accepted;
 }
 
-std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &services, const Claim &claim) {
+std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &services, Awaited &awaited) {
     if (request.method() != verb::post) return not_allowed("POST");
     const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
     if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
@@ -75,7 +76,7 @@ std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &ser
     const Status status = services.intake.submit(std::move(request.body()), id);
     switch (status.code()) {
         case Code::ok:
-            return answer_accepted(id, most, std::move(accepted), services, claim);
+            return answer_accepted(id, most, std::move(accepted), services, awaited);
         case Code::invalid:
             return error_reply(400, "empty", status.detail());
         case Code::too_large:
@@ -98,13 +99,14 @@ std::optional<std::uint64_t> parse_id(std::string_view text) {
 }
 
 std::variant<Reply, Upgrade, Wait> get_tx(const Request &request, std::string_view id_text, const Services &services,
-                                          const Claim &claim) {
+                                          Awaited &awaited) {
     if (request.method() != verb::get && request.method() != verb::head) return not_allowed("GET, HEAD");
     const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
     if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
     const auto most = std::get<std::chrono::seconds>(asked);
     const std::uint64_t id = parse_id(id_text).value_or(0);  // no transaction has the id 0
     const std::uint64_t given = services.intake.last_id();
+    const Claim claim = most.count() > 0 ? awaited.claim() : Claim{};
     const Outcomes::Watched watched = most.count() > 0 ? services.outcomes.watch(id, given, claim)
                                                        : Outcomes::Watched{services.outcomes.look(id, given)};
     const Outcome &outcome = watched.now;
@@ -122,7 +124,7 @@ std::variant<Reply, Upgrade, Wait> get_tx(const Request &request, std::string_vi
     }
     Reply pending;
     pending.body = "{\"id\":\"" + std::to_string(id) + "\",\"status\":\"pending\"}";
-    if (watched.will_be_told) return Wait{id, most, std::move(pending)};
+    if (watched.will_be_told) return Wait{id, most, claim.user_data, std::move(pending)};
     return pending;
 }
 
@@ -167,12 +169,12 @@ Reply outcome_reply(const Completion &settled) {
     return reply;
 }
 
-std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, const Claim &claim) {
+std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, Awaited &awaited) {
     if (auto reply = answer_options(request)) return std::move(*reply);
     const std::string path(path_of(request.target()));
-    if (path == "/tx") return post_tx(request, services, claim);
+    if (path == "/tx") return post_tx(request, services, awaited);
     if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))
-        return get_tx(request, std::string_view(path).substr(prefix.size()), services, claim);
+        return get_tx(request, std::string_view(path).substr(prefix.size()), services, awaited);
     if (path == "/ws/mempool") {
         if (services.draining.load(std::memory_order_relaxed) && asks_upgrade(request))
             return unavailable("draining", "the pool is draining; connect to another");

@@ -12,6 +12,7 @@
 #include "batch/outcomes.hpp"
 #include "channel/completions.hpp"
 #include "fanout/audience.hpp"
+#include "http/awaited.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
 #include "http/who_may_ask.hpp"
@@ -37,11 +38,12 @@ struct Upgrade {
 struct Wait {
     std::uint64_t id;
     std::chrono::seconds most;
+    std::uint64_t ticket;  // of the claim that will be told
     Reply late;
 };
 
-/// The request is one that may be asked: the gate and who_may_ask let it pass. claim: whom to tell the outcome, if it is waited for.
-std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, const Claim &claim);
+/// The request is one that may be asked: the gate and who_may_ask let it pass. awaited: where an outcome can be waited for.
+std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, Awaited &awaited);
 
 /// 200, with what became of it.
 Reply outcome_reply(const Completion &settled);

@@ -173,10 +173,9 @@ void Session::on_parse_error(const boost::system::error_code &error) {
 void Session::on_request() {
     Request request = parser_->release();
     keep_alive_ = request.version() == 11 && request.keep_alive() && !draining_;
-    const Claim claim = listener_.awaited().claim();
     auto answered = [&]() -> std::variant<Reply, Upgrade, Wait> {
         try {
-            return answer(request, listener_.services(), claim);
+            return answer(request, listener_.services(), listener_.awaited());
         } catch (const std::bad_alloc &) {
             Reply reply = error_reply(503, "full", "out of memory; try again");
             reply.headers = "Retry-After: 1\r\n";
@@ -184,13 +183,13 @@ void Session::on_request() {
         }
     }();
     if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
-    if (auto *wait = std::get_if<Wait>(&answered)) return wait_for(std::move(*wait), claim.user_data);
+    if (auto *wait = std::get_if<Wait>(&answered)) return wait_for(std::move(*wait));
     answer_with(std::get<Reply>(std::move(answered)));
 }
 
-void Session::wait_for(Wait wait, std::uint64_t ticket) {
+void Session::wait_for(Wait wait) {
     try {
-        listener_.awaited().wait_for(ticket, shared_from_this());
+        listener_.awaited().wait_for(wait.ticket, shared_from_this());
     } catch (const std::bad_alloc &) {
         return answer_with(std::move(wait.late));
     }

@@ -75,7 +75,7 @@ private:
     void take_body();
     void send_continue();
     void on_request();
-    void wait_for(Wait wait, std::uint64_t ticket);
+    void wait_for(Wait wait);
     std::string_view buffered() const;
     void on_refusal(const Refusal &refusal);
     void on_parse_error(const boost::system::error_code &error);

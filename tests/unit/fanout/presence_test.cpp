@@ -54,9 +54,7 @@ TEST_F(AudienceTest, events_that_go_out_are_no_sign_of_life) {
 
 TEST_F(AudienceTest, a_socket_that_takes_nothing_is_given_up_and_its_buffers_with_it) {
     World &here = world(8);
-    World::Peer &peer = here.join(200);
-    here.settle();
-    peer.reads = false;
+    World::Peer &peer = here.join_deaf(200);
     here.publish(10'000);
     here.live_through(59 * second, second);
     EXPECT_TRUE(here.is_in(peer));
@@ -67,9 +65,7 @@ TEST_F(AudienceTest, a_socket_that_takes_nothing_is_given_up_and_its_buffers_wit
 
 TEST_F(AudienceTest, who_sends_but_never_reads_is_stalled_all_the_same) {
     World &here = world(8);
-    World::Peer &peer = here.join(200);
-    here.settle();
-    peer.reads = false;
+    World::Peer &peer = here.join_deaf(200);
     here.publish(10'000);
     for (int count = 0; count < 65 && here.is_in(peer); ++count) {
         here.says(peer, 9, "still here");
@@ -80,9 +76,7 @@ TEST_F(AudienceTest, who_sends_but_never_reads_is_stalled_all_the_same) {
 
 TEST_F(AudienceTest, who_reads_a_little_now_and_then_is_slow_and_not_gone) {
     World &here = world(8);
-    World::Peer &peer = here.join(200);
-    here.settle();
-    peer.reads = false;
+    World::Peer &peer = here.join_deaf(200);
     here.publish(10'000);
     for (int count = 0; count < 20; ++count) {
         here.live_through(50 * second, second);

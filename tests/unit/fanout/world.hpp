@@ -122,6 +122,20 @@ public:
         drive([&] { audience_.join(socket, joining, std::move(preamble), early); });
         return peers_.back();
     }
+    /// One that has read its 101 and then reads no more.
+    Peer &join_deaf(std::size_t room, const Joining &joining = {}) {
+        Peer &peer = join(room, joining);
+        settle();
+        peer.reads = false;
+        return peer;
+    }
+    /// So many events, one after the other, each heard by all who read.
+    void tell(int events, std::size_t bytes) {
+        for (; events > 0; --events) {
+            publish(bytes);
+            settle();
+        }
+    }
     bool is_in(const Peer &peer) { return !kernel_.at(peer.socket).server_ended; }
 
     void says(Peer &peer, unsigned opcode, std::string_view payload) {

@@ -62,10 +62,7 @@ TEST_F(AudienceTest, what_the_lane_has_no_longer_is_rendered_from_the_ring_for_w
     World::Peer &slow = here.join(1000);
     World::Peer &fast = here.join(roomy);
     slow.reads = false;
-    for (int count = 0; count < 300; ++count) {
-        here.publish(5000);  // 1.5 MB: the ring has it all
-        here.settle();
-    }
+    here.tell(300, 5000);
     EXPECT_EQ(fast.client.next(), 301U);
     EXPECT_LE(slow.client.next(), 1U);
     slow.reads = true;
@@ -141,9 +138,7 @@ TEST_F(AudienceTest, what_is_pushed_out_after_the_event_that_pushes_was_pulled_i
     limits.lane_bytes = 64 * 1024;
     World &here =
         world_.emplace(random_, World::Options{.ring_capacity = 1000, .ring_bytes = 64 * 1024, .audience = limits});
-    World::Peer &slow = here.join(1000);
-    here.settle();
-    slow.reads = false;
+    World::Peer &slow = here.join_deaf(1000);
     for (int count = 1; count <= 40; ++count)
         here.publish(1000, false, count == 10 ? [&] { here.turn(); } : std::function<void()>{});
     here.settle();
@@ -158,9 +153,7 @@ TEST_F(AudienceTest, who_was_paused_is_read_again_also_where_the_ring_moved_on_b
     Audience::Limits limits = World::default_limits();
     limits.lane_bytes = 64 * 1024;
     World &here = world(100, limits);
-    World::Peer &peer = here.join(300);
-    here.settle();
-    peer.reads = false;
+    World::Peer &peer = here.join_deaf(300);
     for (int count = 0; count < 40; ++count) here.publish(5000);
     here.settle();
     for (int count = 0; count < 3; ++count) {
@@ -224,9 +217,7 @@ TEST_F(AudienceTest, a_flood_that_is_told_again_and_again_is_read_a_part_a_turn)
 
 TEST_F(AudienceTest, who_pings_and_does_not_read_the_pongs_is_read_no_more_until_it_does) {
     World &here = world(8);
-    World::Peer &peer = here.join(SimulatedClient::preamble.size() + 10);
-    here.settle();
-    peer.reads = false;
+    World::Peer &peer = here.join_deaf(SimulatedClient::preamble.size() + 10);
     for (int count = 0; count < 20'000; ++count) here.says(peer, 9, std::to_string(count) + std::string(100, '.'));
     here.settle();
     const std::size_t left = here.kernel().at(peer.socket).to_server.size();
@@ -242,9 +233,7 @@ TEST_F(AudienceTest, who_pings_and_does_not_read_the_pongs_is_read_no_more_until
 
 TEST_F(AudienceTest, who_never_reads_its_pongs_is_given_up_in_the_end) {
     World &here = world(8);
-    World::Peer &peer = here.join(SimulatedClient::preamble.size() + 10);
-    here.settle();
-    peer.reads = false;
+    World::Peer &peer = here.join_deaf(SimulatedClient::preamble.size() + 10);
     for (int count = 0; count < 100 && here.is_in(peer); ++count) {
         for (int more = 0; more < 100; ++more) here.says(peer, 9, std::to_string(more));
         here.live_through(second, second);
@@ -283,13 +272,8 @@ TEST_F(AudienceTest, who_asks_for_all_that_is_retained_gets_it_without_lag) {
 
 TEST_F(AudienceTest, latest_jumps_to_the_newest_and_is_told_how_much_it_missed) {
     World &here = world(64);
-    World::Peer &peer = here.join(300, {.manner = {Format::text, Slow::latest}});
-    here.settle();
-    peer.reads = false;
-    for (int count = 0; count < 10; ++count) {
-        here.publish(1000);
-        here.settle();
-    }
+    World::Peer &peer = here.join_deaf(300, {.manner = {Format::text, Slow::latest}});
+    here.tell(10, 1000);
     peer.reads = true;
     here.settle();
     EXPECT_EQ(peer.client.next(), 11U);
@@ -298,13 +282,8 @@ TEST_F(AudienceTest, latest_jumps_to_the_newest_and_is_told_how_much_it_missed) 
 
 TEST_F(AudienceTest, close_is_closed_with_1013_and_the_position_to_resume_from) {
     World &here = world(4);
-    World::Peer &peer = here.join(300, {.manner = {Format::json, Slow::close}});
-    here.settle();
-    peer.reads = false;
-    for (int count = 0; count < 10; ++count) {
-        here.publish(1000);
-        here.settle();
-    }
+    World::Peer &peer = here.join_deaf(300, {.manner = {Format::json, Slow::close}});
+    here.tell(10, 1000);
     peer.reads = true;
     here.settle();
     EXPECT_EQ(peer.client.close_code(), 1013U);
