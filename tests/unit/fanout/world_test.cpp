@@ -139,8 +139,12 @@ TEST_F(AudienceTest, what_is_pushed_out_after_the_event_that_pushes_was_pulled_i
     World &here =
         world_.emplace(random_, World::Options{.ring_capacity = 1000, .ring_bytes = 64 * 1024, .audience = limits});
     World::Peer &slow = here.join_deaf(1000);
+    const auto pull = [&] {
+        here.audience().news();
+        here.turn();
+    };
     for (int count = 1; count <= 40; ++count)
-        here.publish(1000, false, count == 10 ? [&] { here.turn(); } : std::function<void()>{});
+        here.publish(1000, false, count == 10 ? std::function<void()>(pull) : std::function<void()>());
     here.settle();
     here.publish(60'000);
     slow.reads = true;
@@ -153,15 +157,17 @@ TEST_F(AudienceTest, who_was_paused_is_read_again_also_where_the_ring_moved_on_b
     Audience::Limits limits = World::default_limits();
     limits.lane_bytes = 64 * 1024;
     World &here = world(100, limits);
-    World::Peer &peer = here.join_deaf(300);
+    World::Peer &peer = here.join_deaf(20'000);
     for (int count = 0; count < 40; ++count) here.publish(5000);
     here.settle();
     for (int count = 0; count < 3; ++count) {
         here.says(peer, 9, std::to_string(count) + std::string(100, '.'));
         here.settle();
     }
+    here.audience().news();
+    here.turn();                                                 // a turn without work forgets older events
     for (int count = 0; count < 150; ++count) here.publish(10);  // not pulled yet
-    here.reads(peer, 200);
+    here.reads(peer, roomy);  // so much that what it has missed by now makes the rest fit
     here.tell_news(peer);
     peer.reads = true;
     here.settle();
