@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/fork.hpp"
+#include "base/memory.hpp"
 #include "base/utf8.hpp"
 #include "fanout/shard.hpp"
 #include "http/listener.hpp"
@@ -193,7 +194,7 @@ void Pool::batch_thread() {
     batcher_.run();
     finish_completions();
     topic_.ring.close();
-    if (shard_) shard_->drain();
+    if (shard_) once_there_is_memory([this] { shard_->drain(); });
     callbacks_.finish();
 }
 
@@ -282,11 +283,14 @@ void Pool::abandon() {
     joined_ = true;
     changed_.notify_all();
     lock.unlock();
-    if (alive) {
-        begin_drain();
-        if (shard_) shard_->cut();
-    }
     for (std::thread &thread : threads) thread.detach();
+    if (!alive) return;
+    begin_drain();
+    try {
+        if (shard_) shard_->cut();
+    } catch (const std::bad_alloc &) {
+        // Its clients are not cut, then, but hear the rest, as at any other stop.
+    }
 }
 
 Pool::State Pool::state() const {
