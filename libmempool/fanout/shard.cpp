@@ -33,6 +33,7 @@ Shard::~Shard() {
 void Shard::run() noexcept {
     for (;;) {
         try {
+            if (!watching_) watch();
             context_.run();
             return;
         } catch (const std::exception &) {
@@ -49,10 +50,12 @@ void Shard::run() noexcept {
 
 void Shard::watch() {
     ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code &error) {
+        watching_ = false;
         if (error) return;
         watch();
         on_news();
     });
+    watching_ = true;
 }
 
 void Shard::on_news() {

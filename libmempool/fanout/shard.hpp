@@ -82,6 +82,7 @@ private:
     Instant timer_at_ = never;
     Instant tenants_due_ = never;
     std::vector<Tenant *> tenants_;
+    bool watching_ = false;   // ready_
     bool scheduled_ = false;  // a turn is
     bool draining_ = false;
 };

@@ -22,10 +22,16 @@ Awaited::~Awaited() {
 
 void Awaited::watch() {
     told_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code &error) {
+        watching_ = false;
         if (error) return;
         watch();
         hand_out();
     });
+    watching_ = true;
+}
+
+void Awaited::go_on() {
+    if (!watching_) watch();
 }
 
 void Awaited::hand_out() {

@@ -30,6 +30,8 @@ public:
     Claim claim() { return {completions_, ++last_ticket_}; }
     /// std::bad_alloc: its outcome will find nobody.
     void wait_for(std::uint64_t ticket, const std::shared_ptr<Session> &session);
+    /// To be called after a std::bad_alloc anywhere on this thread: it may have hit what this hears the outcomes by.
+    void go_on();
 
 private:
     void watch();
@@ -40,6 +42,7 @@ private:
     std::unordered_map<std::uint64_t, std::weak_ptr<Session>> sessions_;
     std::vector<Completion> settled_;
     std::uint64_t last_ticket_ = 0;
+    bool watching_ = false;
 };
 
 }  // namespace mempool::http

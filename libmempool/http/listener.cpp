@@ -136,8 +136,10 @@ Listener::~Listener() = default;
 void Listener::await() {
     listening_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                           [this](const boost::system::error_code &error) {
+                              awaiting_ = false;
                               if (!error) accept();
                           });
+    awaiting_ = true;
 }
 
 void Listener::accept() {
@@ -147,11 +149,8 @@ void Listener::accept() {
         const int socket = accept4(listening_.native_handle(), reinterpret_cast<sockaddr *>(&peer), &size,
                                    SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket >= 0) {
-            try {
-                admit(socket, peer);
-            } catch (const std::bad_alloc &) {
-                // Whoever could not be taken in is gone; who was has a deadline. The next one is accepted all the same.
-            }
+            // Where it throws, whoever could not be taken in is gone and who was has a deadline; expire() listens again.
+            admit(socket, peer);
             continue;
         }
         switch (errno) {
@@ -162,8 +161,10 @@ void Listener::accept() {
                 // The peers wait in the backlog; asking again at once would only spin.
                 pause_.expires_after(pause_without_descriptors);
                 pause_.async_wait([this](const boost::system::error_code &error) {
+                    awaiting_ = false;
                     if (!error && listening_.is_open()) await();
                 });
+                awaiting_ = true;
                 return;
             case EAGAIN:
                 return await();
@@ -197,6 +198,9 @@ void Listener::admit(int socket, const sockaddr_storage &peer) {
 }
 
 Instant Listener::expire(Instant now) {
+    // There was no memory for a connection, or to wait for the next one; whoever caught that has this called.
+    if (listening_.is_open() && !awaiting_) await();
+    awaited_.go_on();
     std::vector<std::shared_ptr<Session>> expired;
     Instant next = never;
     for (const auto &[key, session] : sessions_) {

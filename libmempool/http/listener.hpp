@@ -82,6 +82,7 @@ private:
     boost::asio::posix::stream_descriptor listening_;
     boost::asio::steady_timer pause_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;
+    bool awaiting_ = false;    // a connection, or the end of a pause
     std::size_t refused_ = 0;  // of the sessions, those that are only told so
 };
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+/// Where Asio has no memory for what it is handed. It takes it by aligned_alloc, which is replaced here, hence an executable of its own. A
+/// thread fails its own allocations, or those of the network thread, which it finds by its name.
+#include <gtest/gtest.h>
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unit/pool/server.hpp"
+
+namespace {
+
+thread_local int failing = 0;          // so many more of this thread fail
+std::atomic<int> failing_network{-1};  // so many of the network thread's pass, then one fails; -1: none
+std::atomic<int> failed{0};            // so many did, on any thread
+
+bool on_network_thread() {
+    std::array<char, 16> name{};
+    pthread_getname_np(pthread_self(), name.data(), name.size());
+    return std::string_view(name.data()) == "mempool-net";
+}
+
+bool fails_now() {
+    if (failing > 0) return --failing, true;
+    return failing_network >= 0 && on_network_thread() && failing_network-- == 0;
+}
+
+}  // namespace
+
+extern "C" void *aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
+    if (fails_now()) {
+        ++failed;
+        return nullptr;
+    }
+    void *memory = nullptr;
+    return posix_memalign(&memory, std::max(alignment, sizeof(void *)), bytes) == 0 ? memory : nullptr;
+}
+
+using namespace mempool;
+using namespace mempool::test;
+
+TEST(AsioWithoutMemory, the_batch_thread_waits_until_it_can_tell_the_network_thread) {
+    failed = 0;
+    Server server({{"batch_interval_ms", 0}, {"close_timeout_ms", 100}}, [](Batch &) { failing = 3; });
+    WireClient client(server.port);
+    client.upgrade();
+    std::uint64_t id = 0;
+    ASSERT_TRUE(server.pool->submit("one", 3, id).ok());
+    EXPECT_EQ(client.read_frame(), "text:batch applied 1/1 txs");
+    std::thread closer([&client] {
+        EXPECT_TRUE(client.read_frame().starts_with("text:draining "));
+        EXPECT_EQ(client.read_frame(), "close:1001");
+    });
+    EXPECT_TRUE(server.pool->stop(10'000).ok());
+    closer.join();
+    EXPECT_EQ(failed, 3);
+}
+
+TEST(AsioWithoutMemory, a_pool_that_is_let_go_drains_by_itself_though_its_clients_cannot_be_cut) {
+    Options options;
+    ASSERT_TRUE(options.set_integer("listen_port", 0).ok());
+    ASSERT_TRUE(options.set_integer("close_timeout_ms", 100).ok());
+    std::shared_ptr<Pool> pool;
+    ASSERT_TRUE(Pool::open(options, pool).ok());
+    ASSERT_TRUE(pool->start().ok());
+    std::int32_t port = 0;
+    ASSERT_TRUE(pool->port(port).ok());
+    WireClient client(port);
+    client.upgrade();
+    failing = 1;
+    failed = 0;
+    pool->abandon();
+    failing = 0;
+    EXPECT_EQ(failed, 1);
+    EXPECT_TRUE(client.read_frame().starts_with("text:draining "));
+    EXPECT_EQ(client.read_frame(), "close:1001");
+    EXPECT_FALSE(client.read_all().ends_with("(silence)"));
+    while (pool->state() != Pool::State::stopped) std::this_thread::yield();
+}
+
+TEST(AsioWithoutMemory, the_nth_allocation_of_the_network_thread_costs_a_connection_and_not_the_listener) {
+    for (int n = 0;; ++n) {
+        SCOPED_TRACE("allocation " + std::to_string(n));
+        failed = 0;
+        Server server({{"close_timeout_ms", 100}, {"header_timeout_ms", 300}});
+        WireClient before(server.port);
+        before.send(get("/healthz"));
+        ASSERT_EQ(status_of(before.read_answer()), 200);
+        failing_network = n;
+        std::vector<std::unique_ptr<WireClient>> meanwhile;
+        for (int count = 0; count < 4; ++count) {
+            meanwhile.push_back(std::make_unique<WireClient>(server.port));
+            meanwhile.back()->send(get("/healthz"));
+        }
+        for (const auto &client : meanwhile) client->read_answer();
+        failing_network = -1;
+        WireClient after(server.port);
+        after.send(get("/healthz"));
+        ASSERT_EQ(status_of(after.read_answer()), 200);
+        if (failed == 0) break;
+    }
+}
