@@ -220,15 +220,19 @@ void Session::upgrade(Upgrade upgrade) {
 }
 
 void Session::answer_with(Reply reply) {
-    await(Stage::answering,
-          listener_.limits().body_timeout);  // first: without memory for what follows, it ends the connection
-    // Where the request was not read to its end, no other can follow.
-    keep_alive_ = keep_alive_ && !reply.close;
-    reply.headers += cors_headers_;
-    out_ = wire_bytes(reply, head_, keep_alive_);
-    asio::async_write(
-        socket_, asio::buffer(out_),
-        [self = shared_from_this()](const boost::system::error_code &error, std::size_t) { self->on_written(error); });
+    await(Stage::answering, listener_.limits().body_timeout);
+    try {
+        // Where the request was not read to its end, no other can follow.
+        keep_alive_ = keep_alive_ && !reply.close;
+        reply.headers += cors_headers_;
+        out_ = wire_bytes(reply, head_, keep_alive_);
+        asio::async_write(socket_, asio::buffer(out_),
+                          [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
+                              self->on_written(error);
+                          });
+    } catch (const std::bad_alloc &) {
+        end();  // without a word, but at once
+    }
 }
 
 void Session::on_written(const boost::system::error_code &error) {
