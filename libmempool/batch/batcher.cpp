@@ -52,9 +52,10 @@ void Batcher::tick(std::vector<Transaction> &transactions) {
         const std::size_t listed = std::min(rejections.size(), rejections_listed);
         done.rejected.assign(rejections.begin(), rejections.begin() + static_cast<std::ptrdiff_t>(listed));
         event = std::make_shared<const Event>(Event{wall_time_us(), std::move(done)});
+        // Before the captures, which move what it reads in an order of their own.
+        std::vector<Notices> lists = notices(transactions, rejections);
         settled = [settling = settling_, first = transactions.front().id, last = transactions.back().id,
-                   number = number_, notices = notices(transactions, rejections),
-                   rejections = std::move(rejections)]() mutable {
+                   number = number_, notices = std::move(lists), rejections = std::move(rejections)]() mutable {
             once_there_is_memory([&] { settling->outcomes.settle(first, last, number, std::move(rejections)); });
             for (Notices &each : notices) each.completions->deliver(each.settled);
             settling->done();

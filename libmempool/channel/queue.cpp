@@ -104,6 +104,14 @@ Queue::Push Queue::push(std::span<std::string> data, std::uint64_t &first, const
 }
 
 Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim) {
+    std::vector<std::weak_ptr<RoomListener>> listeners;
+    const Push result = wait_in_line(data, first, deadline, claim, listeners);
+    tell_room(listeners);
+    return result;
+}
+
+Queue::Push Queue::wait_in_line(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim,
+                                std::vector<std::weak_ptr<RoomListener>> &listeners) {
     const std::size_t bytes = size_of(data);
     Locked locked(*this);
     const Push now = check(data, bytes);
@@ -125,6 +133,7 @@ Queue::Push Queue::push_until(std::span<std::string> data, std::uint64_t &first,
     } else if (!waiting.served.wait_until(locked.lock(), deadline, served)) {
         leave_line(waiting);
         serve_line();  // it may have been the one that did not fit
+        listeners = take_room_listeners();
     }
     if (waiting.no_memory) throw std::bad_alloc();
     return waiting.result;
@@ -224,6 +233,10 @@ void Queue::when_room(const std::shared_ptr<RoomListener> &listener) {
     {
         const std::lock_guard lock(mutex_);
         if (!has_room()) {
+            const auto is = [&](const std::weak_ptr<RoomListener> &each) {  // by the owner: locked, it could end here
+                return each.expired() || (!each.owner_before(listener) && !listener.owner_before(each));
+            };
+            std::erase_if(room_listeners_, is);
             room_listeners_.push_back(listener);
             return;
         }

@@ -61,7 +61,8 @@ public:
     /// Only the waiting of that: a drain with the same limits does not wait then. Whether it will find something. Batch thread only.
     bool await(std::size_t limit, milliseconds gather);
 
-    /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed.
+    /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed. Who asks
+    /// twice before that is told once.
     void when_room(const std::shared_ptr<RoomListener> &listener);
 
     /// What was accepted before is not gathered any longer. Gives the id accepted last.
@@ -85,6 +86,9 @@ private:
     bool refuses() const { return closed_ || close_requested_.load(std::memory_order_acquire); }
     void await_locked(std::unique_lock<std::mutex> &lock, std::size_t limit, milliseconds gather);
     bool sleep(std::unique_lock<std::mutex> &lock, std::size_t wake_at, Instant deadline);
+    /// push_until(); listeners: those whom a place that was given up makes room for, to be told without the lock.
+    Push wait_in_line(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim,
+                      std::vector<std::weak_ptr<RoomListener>> &listeners);
     Push check(std::span<const std::string> data, std::size_t bytes) const;
     void accept(std::span<std::string> data, std::size_t bytes, std::uint64_t &first, const Claim &claim);
     bool has_room() const;

@@ -43,6 +43,7 @@ void Shard::run() noexcept {
             scheduled_ = false;
             timer_at_ = never;
             tenants_due_ = Clock::now();
+            leaving_ = draining_;
             wake_.ring();
         }
     }
@@ -62,6 +63,7 @@ void Shard::on_news() {
     bool rung = false;
     sockets_.news([&] { rung = wake_.take(); },
                   [&](SeatId seat, Readiness readiness) { audience_.on_socket(seat, readiness); });
+    if (leaving_) leave();
     if (rung) audience_.news();
     if (rung && !scheduled_) audience_.turn();
     go_on();
@@ -120,21 +122,31 @@ void Shard::expire() {
 void Shard::drain() {
     boost::asio::post(context_, [this] {
         if (std::exchange(draining_, true)) return;
-        const Instant deadline = Clock::now() + limits_.audience.close_timeout;
-        audience_.drain(deadline);
-        for (Tenant *tenant : tenants_) tenant->drain(deadline);
-        tenants_due_ = std::min(tenants_due_, deadline);
+        drain_deadline_ = Clock::now() + limits_.audience.close_timeout;
+        leave();
         go_on();
     });
 }
 
 void Shard::cut() {
     boost::asio::post(context_, [this] {
-        draining_ = true;
-        audience_.cut();
-        for (Tenant *tenant : tenants_) tenant->cut();
+        draining_ = cutting_ = true;
+        leave();
         go_on();
     });
+}
+
+/// The steps of a drain or a cut, each of which may be taken again: run() sees to it where one had no memory.
+void Shard::leave() {
+    if (cutting_) {
+        audience_.cut();
+        for (Tenant *tenant : tenants_) tenant->cut();
+    } else {
+        audience_.drain(drain_deadline_);
+        for (Tenant *tenant : tenants_) tenant->drain(drain_deadline_);
+        tenants_due_ = std::min(tenants_due_, drain_deadline_);
+    }
+    leaving_ = false;
 }
 
 void Shard::check_finished() {

@@ -71,6 +71,7 @@ private:
     void on_news();
     void go_on();
     void expire();
+    void leave();
 
     const Limits limits_;
     WakeFd wake_;
@@ -85,6 +86,9 @@ private:
     bool watching_ = false;   // ready_
     bool scheduled_ = false;  // a turn is
     bool draining_ = false;
+    bool cutting_ = false;
+    bool leaving_ = false;  // a step of either is to be taken again
+    Instant drain_deadline_ = never;
 };
 
 }  // namespace mempool

@@ -65,14 +65,15 @@ void Callbacks::run() {
         if (over && finishing) break;
         wake_.wait();
     }
-    std::vector<std::shared_ptr<Registration>> ended;
-    {
-        const std::lock_guard lock(mutex_);
-        ended_ = true;
-        ended.swap(registrations_);
-    }
-    ended.clear();
+    end();
     thread_.store({}, std::memory_order_relaxed);
+}
+
+void Callbacks::end() {
+    std::vector<std::shared_ptr<Registration>> ended;  // let go after the lock
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    ended.swap(registrations_);
 }
 
 Callbacks::Hearing Callbacks::hear(Registration &registration) {

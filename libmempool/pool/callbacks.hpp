@@ -38,6 +38,8 @@ public:
     void run();
     /// The rings are closed: run() ends once nothing more can be heard.
     void finish();
+    /// Ends every registration, and what comes later; the end of run(), or instead of it.
+    void end();
 
     /// Any thread: whether the caller is inside run().
     bool on_callback_thread() const { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
@@ -64,7 +66,7 @@ private:
     mutable std::mutex mutex_;  // leaf; guards the three below and each Registration::removed
     std::vector<std::shared_ptr<Registration>> registrations_;
     std::uint64_t last_number_ = 0;
-    bool ended_ = false;                     // run() has let all go
+    bool ended_ = false;                     // all were let go
     std::atomic<bool> finishing_{false};     // release in finish(), acquire in run(): the rings were closed before
     std::atomic<std::thread::id> thread_{};  // relaxed: a thread asks only about itself
 };

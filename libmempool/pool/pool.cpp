@@ -234,12 +234,7 @@ Status Pool::stop(std::int64_t timeout_ms) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !starting_; });
     if (state_ == State::open) {
-        state_ = State::stopped;
-        lock.unlock();
-        intake_.close();
-        finish_completions();
-        topic_.ring.close();
-        outcomes_.close();
+        end_unstarted(lock);
         return {};
     }
     if (state_ == State::running) {
@@ -274,8 +269,23 @@ Status Pool::stop(std::int64_t timeout_ms) {
     return {};
 }
 
+/// Whoever waits on a pool that was never started is told that it is over; what the host gave it is let go.
+void Pool::end_unstarted(std::unique_lock<std::mutex> &lock) {
+    state_ = State::stopped;
+    Apply apply;
+    batcher_.swap_apply(apply);
+    lock.unlock();
+    intake_.close();
+    finish_completions();
+    topic_.ring.close();
+    outcomes_.close();
+    callbacks_.end();
+}
+
 void Pool::abandon() {
     std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !starting_; });
+    if (state_ == State::open) return end_unstarted(lock);
     const bool alive = state_ == State::running || state_ == State::draining;
     if (alive) state_ = State::draining;
     std::vector<std::thread> threads;

@@ -121,6 +121,7 @@ private:
     void thread_ended();
     void begin_drain();
     void finish_completions();
+    void end_unstarted(std::unique_lock<std::mutex> &lock);
     void undo_start();
     Status found(const Outcome &outcome) const;
 

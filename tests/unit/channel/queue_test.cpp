@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +32,11 @@ std::vector<std::string> drain(Queue &queue, std::size_t limit, milliseconds gat
 }
 
 using Texts = std::vector<std::string>;
+
+struct Told final : RoomListener {
+    void room() noexcept override { ++times; }
+    std::atomic<int> times = 0;
+};
 
 }  // namespace
 
@@ -215,6 +222,20 @@ TEST(Queue, cancelled_waiter_passes_slot) {
     EXPECT_EQ(gives_up.result(), Queue::Push::timeout);
     EXPECT_EQ(second.result(), Queue::Push::accepted) << "it passes its place on";
     EXPECT_EQ(drain(queue, 9), (Texts{"b", "e"}));
+}
+
+TEST(Queue, who_gives_up_tells_of_the_room_that_it_leaves) {
+    Queue queue(2, much);
+    push(queue, "a");
+    Waiting gives_up(queue, {"b", "c"}, Clock::now() + milliseconds(500));
+    until_in_line(queue);
+    const auto told = std::make_shared<Told>();
+    for (int times = 0; times < 2; ++times) queue.when_room(told);
+    EXPECT_EQ(told->times, 0) << "there is a place, but not for who came later";
+    EXPECT_EQ(gives_up.result(), Queue::Push::timeout);
+    EXPECT_EQ(told->times, 1);
+    queue.close();
+    EXPECT_EQ(told->times, 1);
 }
 
 TEST(Queue, batch_reservation_all_or_nothing) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Where Asio has no memory for what it is handed. It takes it by aligned_alloc, which is replaced here, hence an executable of its own. A
-/// thread fails its own allocations, or those of the network thread, which it finds by its name.
+/// Where the network thread has no memory, or Asio none for what it is handed: that takes it by aligned_alloc, which is replaced here
+/// beside operator new, hence an executable of its own. A thread fails Asio's allocations on itself, or all of the network thread, which
+/// is known by its name.
 #include <gtest/gtest.h>
 
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,20 +30,37 @@ bool on_network_thread() {
     return std::string_view(name.data()) == "mempool-net";
 }
 
-bool fails_now() {
-    if (failing > 0) return --failing, true;
+bool fails_on_network_thread() {
     return failing_network >= 0 && on_network_thread() && failing_network-- == 0;
+}
+
+bool asio_fails_now() {
+    if (failing > 0) return --failing, true;
+    return fails_on_network_thread();
 }
 
 }  // namespace
 
 extern "C" void *aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
-    if (fails_now()) {
+    if (asio_fails_now()) {
         ++failed;
         return nullptr;
     }
     void *memory = nullptr;
     return posix_memalign(&memory, std::max(alignment, sizeof(void *)), bytes) == 0 ? memory : nullptr;
+}
+
+[[gnu::noinline]] void *operator new(std::size_t bytes) {
+    if (!fails_on_network_thread())
+        if (void *memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
+    ++failed;
+    throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void *memory) noexcept {
+    std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void *memory, std::size_t) noexcept {
+    std::free(memory);
 }
 
 using namespace mempool;
@@ -105,6 +124,30 @@ TEST(AsioWithoutMemory, the_nth_allocation_of_the_network_thread_costs_a_connect
         WireClient after(server.port);
         after.send(get("/healthz"));
         ASSERT_EQ(status_of(after.read_answer()), 200);
+        if (failed == 0) break;
+    }
+}
+
+TEST(AsioWithoutMemory, the_nth_allocation_of_the_network_thread_holds_no_stop) {
+    for (int n = 0;; ++n) {
+        SCOPED_TRACE("allocation " + std::to_string(n));
+        failed = 0;
+        Server server({{"close_timeout_ms", 100}});
+        WireClient idle(server.port);
+        idle.send(get("/healthz"));
+        ASSERT_EQ(status_of(idle.read_answer()), 200);
+        WireClient listener(server.port);
+        listener.upgrade();
+        std::thread closer([&listener] {
+            for (std::string frame = listener.read_frame(); frame.starts_with("text:");) frame = listener.read_frame();
+        });
+        const Instant before = Clock::now();
+        failing_network = n;
+        EXPECT_TRUE(server.pool->stop(60'000).ok());
+        failing_network = -1;
+        EXPECT_LT(Clock::now() - before, milliseconds(10'000)) << "it was cut, or waited for the keep-alive's end";
+        EXPECT_EQ(idle.read_all(), "");
+        closer.join();
         if (failed == 0) break;
     }
 }

@@ -168,6 +168,31 @@ TEST(Pool, one_that_is_abandoned_applies_what_it_accepted_and_ends_by_itself) {
     while (!watched.expired()) std::this_thread::yield();
 }
 
+TEST(Pool, one_that_was_never_started_ends_who_waits_and_lets_the_host_go) {
+    for (const bool stopped : {true, false}) {
+        SCOPED_TRACE(stopped ? "stopped" : "abandoned");
+        const auto pool = open_pool({});
+        auto theirs = std::make_shared<int>();
+        ASSERT_TRUE(pool->set_apply([theirs](Batch &) {}).ok());
+        std::uint64_t registration = 0;
+        ASSERT_TRUE(pool->on_event([theirs](const Heard &) {}, registration).ok());
+        const auto completions = pool->open_completions(1);
+        const auto receiver = pool->subscribe();
+        const std::weak_ptr<int> watched = theirs;
+        theirs.reset();
+        if (stopped) {
+            ASSERT_TRUE(pool->stop(-1).ok());
+        } else {
+            pool->abandon();
+        }
+        EXPECT_EQ(pool->state(), Pool::State::stopped);
+        EXPECT_TRUE(watched.expired());
+        EXPECT_EQ(receiver->next(Instant::min()).kind, Heard::Kind::closed);
+        EXPECT_TRUE(completions->ended());
+        EXPECT_EQ(pool->on_event([](const Heard &) {}, registration).code(), Code::closed);
+    }
+}
+
 TEST(Pool, a_port_in_use_leaves_nothing_started_and_names_the_way_out) {
     const auto first = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}});
     ASSERT_TRUE(first->start().ok());
