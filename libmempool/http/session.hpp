@@ -9,6 +9,7 @@
 ///
 ///   IDLE       nothing of a request has come; keepalive_timeout_ms (the first request: header_timeout_ms)
 ///   HEADER     header_timeout_ms, absolute; the gate looks at it, and once it lets it pass, the parser is given it. BODY: body_timeout_ms, absolute; past them 408
+///   WAITING    `wait` seconds, at most 60; nothing is read meanwhile, so that a client who leaves is noticed by the answer
 ///   LINGERING  shut down for writing; what still comes is read and dropped, so that the peer can read the whole answer: closing
 ///              over unread input would send it a RST
 ///
