@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,11 @@ class Player:
 
     def disconnect(self, _: str = "") -> None:
         assert self.client is not None
-        self.client.close()
+        self.close()
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
         self.client = None
 
     def post(self, rest: str) -> None:
@@ -76,8 +81,6 @@ def test_the_worked_session_is_what_a_client_sees(open_pool: Callable[..., mempo
     pool = open_pool(
         only_payments, listen_host="127.0.0.1", listen_port=0, batch_interval_ms=0, **{option: int(value)}
     )
-    player = Player(pool.port)
-    player.play(script)
-    assert player.compared == script.count("\n<") and player.compared >= 8
-    if player.client is not None:
-        player.disconnect()
+    with closing(Player(pool.port)) as player:
+        player.play(script)
+    assert player.compared == script.count("\n<") >= 8
