@@ -215,7 +215,7 @@ TEST(Queue, full_vs_closed_no_barging) {
 TEST(Queue, cancelled_waiter_passes_slot) {
     Queue queue(2, much);
     for (const char *text : {"a", "b"}) push(queue, text);
-    Waiting gives_up(queue, {"c", "d"}, Clock::now() + milliseconds(20));
+    Waiting gives_up(queue, {"c", "d"}, Clock::now() + milliseconds(1000));
     until_in_line(queue);
     Waiting second(queue, {"e"});
     EXPECT_EQ(drain(queue, 1), Texts{"a"}) << "one slot, which is too little for the first in line";
@@ -227,7 +227,7 @@ TEST(Queue, cancelled_waiter_passes_slot) {
 TEST(Queue, who_gives_up_tells_of_the_room_that_it_leaves) {
     Queue queue(2, much);
     push(queue, "a");
-    Waiting gives_up(queue, {"b", "c"}, Clock::now() + milliseconds(500));
+    Waiting gives_up(queue, {"b", "c"}, Clock::now() + milliseconds(1000));
     until_in_line(queue);
     const auto told = std::make_shared<Told>();
     for (int times = 0; times < 2; ++times) queue.when_room(told);
