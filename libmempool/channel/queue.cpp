@@ -233,10 +233,10 @@ void Queue::when_room(const std::shared_ptr<RoomListener> &listener) {
     {
         const std::lock_guard lock(mutex_);
         if (!has_room()) {
-            const auto is = [&](const std::weak_ptr<RoomListener> &each) {  // by the owner: locked, it could end here
+            // By the owner: locked, a listener could end here, under our lock.
+            std::erase_if(room_listeners_, [&](const std::weak_ptr<RoomListener> &each) {
                 return each.expired() || (!each.owner_before(listener) && !listener.owner_before(each));
-            };
-            std::erase_if(room_listeners_, is);
+            });
             room_listeners_.push_back(listener);
             return;
         }

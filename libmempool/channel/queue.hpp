@@ -61,8 +61,8 @@ public:
     /// Only the waiting of that: a drain with the same limits does not wait then. Whether it will find something. Batch thread only.
     bool await(std::size_t limit, milliseconds gather);
 
-    /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed. Who asks
-    /// twice before that is told once.
+    /// Tells the listener once, when there is room for one (now, if there is) or the queue is closed. Who asks twice before that
+    /// is told once.
     void when_room(const std::shared_ptr<RoomListener> &listener);
 
     /// What was accepted before is not gathered any longer. Gives the id accepted last.

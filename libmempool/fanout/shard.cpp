@@ -10,6 +10,8 @@
 #include <exception>
 #include <utility>
 
+#include "base/memory.hpp"
+
 namespace mempool {
 namespace {
 
@@ -33,7 +35,7 @@ Shard::~Shard() {
 void Shard::run() noexcept {
     for (;;) {
         try {
-            if (!watching_) watch();
+            if (!watching_) once_there_is_memory([this] { watch(); });
             context_.run();
             return;
         } catch (const std::exception &) {

@@ -66,7 +66,7 @@ extern "C" void *aligned_alloc(std::size_t alignment, std::size_t bytes) noexcep
 using namespace mempool;
 using namespace mempool::test;
 
-TEST(AsioWithoutMemory, the_batch_thread_waits_until_it_can_tell_the_network_thread) {
+TEST(NetworkWithoutMemory, the_batch_thread_waits_until_it_can_tell_the_network_thread) {
     failed = 0;
     Server server({{"batch_interval_ms", 0}, {"close_timeout_ms", 100}}, [](Batch &) { failing = 3; });
     WireClient client(server.port);
@@ -83,7 +83,7 @@ TEST(AsioWithoutMemory, the_batch_thread_waits_until_it_can_tell_the_network_thr
     EXPECT_EQ(failed, 3);
 }
 
-TEST(AsioWithoutMemory, a_pool_that_is_let_go_drains_by_itself_though_its_clients_cannot_be_cut) {
+TEST(NetworkWithoutMemory, a_pool_that_is_let_go_drains_by_itself_though_its_clients_cannot_be_cut) {
     Options options;
     ASSERT_TRUE(options.set_integer("listen_port", 0).ok());
     ASSERT_TRUE(options.set_integer("close_timeout_ms", 100).ok());
@@ -105,7 +105,7 @@ TEST(AsioWithoutMemory, a_pool_that_is_let_go_drains_by_itself_though_its_client
     while (pool->state() != Pool::State::stopped) std::this_thread::yield();
 }
 
-TEST(AsioWithoutMemory, the_nth_allocation_of_the_network_thread_costs_a_connection_and_not_the_listener) {
+TEST(NetworkWithoutMemory, the_nth_allocation_of_the_network_thread_costs_a_connection_and_not_the_listener) {
     for (int n = 0;; ++n) {
         SCOPED_TRACE("allocation " + std::to_string(n));
         failed = 0;
@@ -128,7 +128,7 @@ TEST(AsioWithoutMemory, the_nth_allocation_of_the_network_thread_costs_a_connect
     }
 }
 
-TEST(AsioWithoutMemory, the_nth_allocation_of_the_network_thread_holds_no_stop) {
+TEST(NetworkWithoutMemory, the_nth_allocation_of_the_network_thread_holds_no_stop) {
     for (int n = 0;; ++n) {
         SCOPED_TRACE("allocation " + std::to_string(n));
         failed = 0;
