@@ -6,6 +6,11 @@
 namespace mempool::http {
 
 Status listen_everywhere(const Options &options, std::vector<ListenSocket> &places) {
+    // Before anything of ours is opened: a number that was closed by mistake could become one of ours.
+    ListenSocket handed_over;
+    if (const std::int64_t fd = options[Option::listen_fd]; fd >= 0)
+        if (Status status = handed_over.take_over(static_cast<int>(fd)); !status.ok()) return status;
+
     std::vector<ListenSocket> listening;
     const auto add = [&](auto &&listen) -> Status {
         ListenSocket place;
@@ -23,10 +28,7 @@ Status listen_everywhere(const Options &options, std::vector<ListenSocket> &plac
         status = add([&](ListenSocket &place) { return place.listen_at(path); });
         if (!status.ok()) return status;
     }
-    if (const std::int64_t fd = options[Option::listen_fd]; fd >= 0) {
-        status = add([&](ListenSocket &place) { return place.take_over(static_cast<int>(fd)); });
-        if (!status.ok()) return status;
-    }
+    if (handed_over.listens()) listening.push_back(std::move(handed_over));
     places.swap(listening);
     return {};
 }
