@@ -109,7 +109,7 @@ def test_transactions_and_their_outcomes_pass_through_nginx(nginx: int, served: 
         assert (answer.status, answer.headers["Location"]) == (202, "/live/tx/1")
     status, body = ask(connection, "GET", "/live/tx/1?wait=20")
     assert (status, json.loads(body)["status"]) == (200, "applied")
-    status, body = ask(connection, "POST", "/live/tx", "x" * (1 << 20))
+    status, body = ask(connection, "POST", "/live/tx", "x" * (3 << 20))
     assert (status, json.loads(body)["error"]) == (413, "too_large"), "the server's own answer, not nginx's"
 
 

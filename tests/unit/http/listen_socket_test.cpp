@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,9 +17,11 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/fork.hpp"
@@ -108,6 +111,15 @@ std::string refused_fd(int fd) {
     ListenSocket place;
     const Status status = place.take_over(fd);
     return refusal(Code::invalid, status, place);
+}
+
+/// How often this process has that folder open.
+std::size_t opened(const fs::path &folder) {
+    std::size_t count = 0;
+    std::error_code gone;  // a descriptor that was closed meanwhile
+    for (const auto &entry : fs::directory_iterator("/proc/self/fd"))
+        if (fs::read_symlink(entry.path(), gone) == folder) ++count;
+    return count;
 }
 
 bool contains(const std::string &text, std::string_view part) {
@@ -204,6 +216,21 @@ TEST(UnixSocket, the_file_of_a_dead_server_is_replaced) {
     const Status status = place.listen_at(folder / "s");
     ASSERT_TRUE(status.ok()) << status.detail();
     EXPECT_TRUE(can_connect(folder / "s"));
+}
+
+TEST(UnixSocket, a_server_that_is_bound_and_about_to_listen_is_not_taken_for_dead) {
+    Folder folder;
+    const int its_folder = open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ASSERT_EQ(flock(its_folder, LOCK_EX), 0);  // as whoever claims a path does
+    const int other = bound_to(folder / "s");
+    auto claim = std::async(std::launch::async, [&] { return refused_at(Code::address_in_use, folder / "s"); });
+    while (opened(folder.path()) < 2) std::this_thread::yield();  // until it is at it
+    ASSERT_EQ(listen(other, 5), 0);
+    flock(its_folder, LOCK_UN);
+    EXPECT_TRUE(contains(claim.get(), "is in use"));
+    EXPECT_TRUE(can_connect(folder / "s"));
+    close(other);
+    close(its_folder);
 }
 
 TEST(UnixSocket, what_is_no_socket_is_left_alone) {
