@@ -97,10 +97,10 @@ Status ListenSocket::listen_at(const std::string &path) {
     if (fd_ < 0)
         return {Code::system, "cannot listen on listen_unix " + path + ": " + std::generic_category().message(errno)};
     Status status = file_.claim(fd_, path);
-    if (!status.ok())
-        close(std::exchange(fd_, -1));
-    else
+    if (status.ok())
         learn_address();
+    else
+        stop();
     return status;
 }
 

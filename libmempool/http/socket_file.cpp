@@ -82,7 +82,8 @@ SocketFile::SocketFile(SocketFile &&other) noexcept
       name_(std::move(other.name_)),
       device_(other.device_),
       number_(other.number_),
-      generation_(other.generation_) {}
+      generation_(other.generation_),
+      ours_(std::exchange(other.ours_, false)) {}
 
 Status SocketFile::claim(int socket, const std::string &path) {
     if (path.size() > socket_path_max_bytes)
@@ -97,52 +98,49 @@ Status SocketFile::claim(int socket, const std::string &path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.c_str(), path.size());
-    int folder = open(folder_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 && errno == EACCES) folder = open(folder_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return refused(path, errno);
+    folder_ = open(folder_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder_ < 0 && errno == EACCES) folder_ = open(folder_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder_ < 0) return refused(path, errno);
 
-    const auto give_up = [&](Status status) {
-        close(folder);
-        return status;
-    };
-    const FolderLock lock(folder);
+    const FolderLock lock(folder_);
     while (bind(socket, reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0) {
-        if (errno != EADDRINUSE) return give_up(refused(path, errno));
-        switch (look_at(folder, name_, address)) {
+        if (errno != EADDRINUSE) return refused(path, errno);
+        switch (look_at(folder_, name_, address)) {
             case Found::nothing:
                 break;
             case Found::dead:
-                if (unlinkat(folder, name_.c_str(), 0) != 0 && errno != ENOENT)
-                    return give_up({Code::system, named(path) +
-                                                      " is left from a server that is dead, and this user may not "
-                                                      "remove it; remove it, or choose another path"});
+                if (unlinkat(folder_, name_.c_str(), 0) != 0 && errno != ENOENT)
+                    return {Code::system, named(path) +
+                                              " is left from a server that is dead, and this user may not "
+                                              "remove it; remove it, or choose another path"};
                 break;
             case Found::alive:
-                return give_up({Code::address_in_use,
-                                named(path) + " is in use: a server listens there; stop it, or choose another path"});
+                return {Code::address_in_use,
+                        named(path) + " is in use: a server listens there; stop it, or choose another path"};
             case Found::no_socket:
-                return give_up({Code::address_in_use,
-                                named(path) + " is there and is no socket, so it is left alone; choose another path"});
+                return {Code::address_in_use,
+                        named(path) + " is there and is no socket, so it is left alone; choose another path"};
         }
     }
     struct stat file {};
-    if (listen(socket, SOMAXCONN) != 0 || fstatat(folder, name_.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (listen(socket, SOMAXCONN) != 0 || fstatat(folder_, name_.c_str(), &file, AT_SYMLINK_NOFOLLOW) != 0) {
         const int error = errno;
-        unlinkat(folder, name_.c_str(), 0);
-        return give_up(refused(path, error));
+        unlinkat(folder_, name_.c_str(), 0);
+        return refused(path, error);
     }
     device_ = file.st_dev;
     number_ = file.st_ino;
     generation_ = process_generation();
-    folder_ = folder;
+    ours_ = true;
     return {};
 }
 
 void SocketFile::remove() noexcept {
     if (folder_ < 0) return;
     struct stat file {};
-    if (generation_ == process_generation() && fstatat(folder_, name_.c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0 &&
-        file.st_dev == device_ && file.st_ino == number_)
+    if (std::exchange(ours_, false) && generation_ == process_generation() &&
+        fstatat(folder_, name_.c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0 && file.st_dev == device_ &&
+        file.st_ino == number_)
         unlinkat(folder_, name_.c_str(), 0);
     close(std::exchange(folder_, -1));
 }

@@ -26,7 +26,7 @@ public:
     SocketFile &operator=(SocketFile &&) = delete;
 
     /// Binds the socket (AF_UNIX, not yet bound) to the path and listens. Fails with ADDRESS_IN_USE, INVALID, SYSTEM; nothing has
-    /// changed then, but that a dead server's file may be gone.
+    /// changed then, but that a dead server's file may be gone; remove() lets go of the folder.
     Status claim(int socket, const std::string &path);
     /// To be called while the socket is open: it keeps the file's number from being given to another. Never fails, and only once.
     void remove() noexcept;
@@ -37,6 +37,7 @@ private:
     dev_t device_ = 0;
     ino_t number_ = 0;
     std::uint32_t generation_ = 0;
+    bool ours_ = false;  // the file is there, and was made here
 };
 
 }  // namespace mempool::http
