@@ -168,12 +168,13 @@ enum { MEMPOOL_OPEN = 0, MEMPOOL_RUNNING = 1, MEMPOOL_DRAINING = 2, MEMPOOL_STOP
 /* Makes a pool; copies the configuration (NULL: the defaults), starts and binds nothing. Out: one reference, yours. INVALID, NO_MEMORY, SYSTEM (no descriptor). Since 0.1. */
 MEMPOOL_API mempool_status mempool_open(const mempool_config *config, mempool **pool);
 
-/* Starts the threads and, where listen_host is not empty, listens: it returns once clients can connect. On any failure nothing stays
- * started and the pool is OPEN as before: another listen_port needs another pool. ADDRESS_IN_USE, INVALID (listen_host is no IP
- * address), SYSTEM, NO_MEMORY, STATE (started before). Since 0.1. */
+/* Starts the threads and listens wherever listen_host, listen_unix and listen_fd say: it returns once clients can connect. On any failure
+ * nothing stays started and the pool is OPEN as before: another listen_port needs another pool. listen_fd is copied: yours stays yours,
+ * to be closed whenever you like, and listens on when the pool stops. ADDRESS_IN_USE, INVALID (listen_fd is no listening stream socket),
+ * SYSTEM, NO_MEMORY, STATE (started before). Since 0.1. */
 MEMPOOL_API mempool_status mempool_start(mempool *pool);
 
-/* The port that is listened on: the real one where listen_port was 0; 0 for a pool without a network. STATE before start. Since 0.1. */
+/* The port that is listened on: the real one where listen_port was 0; 0 for a pool without a port. STATE before start. Since 0.1. */
 MEMPOOL_API mempool_status mempool_port(mempool *pool, int32_t *port);
 
 /* MEMPOOL_OPEN .. MEMPOOL_STOPPED. Since 0.1. */

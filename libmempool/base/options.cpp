@@ -22,9 +22,15 @@ using enum OptionType;
 
 constexpr std::array<OptionRow, option_count> table{{
     {Option::listen_host, text, "listen_host", "address", 0, 255, 0, "127.0.0.1", "0.1",
-     "IPv4 or IPv6 address to listen on; empty: no network, in process only"},
+     "IPv4 or IPv6 address to listen on; empty: no port, and without listen_unix and listen_fd no network"},
     {Option::listen_port, integer, "listen_port", "port", 0, 65535, 3000, "3000", "0.1",
      "port to listen on; 0: any free one"},
+    {Option::listen_unix, text, "listen_unix", "path", 0, 107, 0, "", "0.1",
+     "path of a unix socket to listen on, beside the port or, with an empty listen_host, instead of it"},
+    {Option::listen_fd, integer, "listen_fd", "descriptor", -1, 2'147'483'647, -1, "-1", "0.1",
+     "a listening socket handed over (systemd), which is copied; -1: none"},
+    {Option::route_prefix, text, "route_prefix", "path", 0, 255, 0, "", "0.1",
+     "what stands before every route, such as /live"},
     {Option::max_connections, integer, "max_connections", "connections", 1, 10'000'000, 100'000, "100000", "0.1",
      "connections held at once; one more is answered 503"},
     {Option::ring_capacity, integer, "ring_capacity", "events", 1, 1 << 20, 1024, "1024", "0.1",
@@ -110,6 +116,21 @@ bool is_host_name(std::string_view element) {
     return !element.ends_with(':') && parse_authority(element) && !parse_authority(element)->port;
 }
 
+/// Path segments of letters, digits and `-._~` (RFC 3986 2.3), none of them `.` or `..`: what no proxy on the way rewrites.
+bool is_route_prefix(std::string_view path) {
+    if (!path.starts_with('/')) return false;
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        const std::string_view segment = path.substr(0, path.find('/'));
+        if (segment.empty() || segment == "." || segment == "..") return false;
+        for (const char c : segment)
+            if (!is_alpha(c) && !is_digit(c) && std::string_view("-._~").find(c) == std::string_view::npos)
+                return false;
+        path.remove_prefix(segment.size());
+    }
+    return true;
+}
+
 /// What is wrong with a text that is short enough.
 Status check_text(Option option, std::string_view value) {
     if (value.empty()) return {};
@@ -117,6 +138,12 @@ Status check_text(Option option, std::string_view value) {
         return {Code::invalid, "listen_host " + quoted(value) +
                                    " is not an IPv4 or IPv6 address; give one such as 127.0.0.1, 0.0.0.0 or ::1, "
                                    "or leave it empty for no network"};
+    if (option == Option::listen_unix && value.find('\0') != std::string_view::npos)
+        return {Code::invalid, "listen_unix has a NUL byte in it; give the path of a file"};
+    if (option == Option::route_prefix && !is_route_prefix(value))
+        return {Code::invalid, "route_prefix " + quoted(value) +
+                                   " is not the beginning of a path; give one such as /live or /app/live, of letters, "
+                                   "digits and -._~"};
     if (option == Option::origins && !every_element(value, is_origin))
         return {Code::invalid, "origins " + quoted(value) +
                                    " is not a list of origins; give them as scheme://host or scheme://host:port with "
@@ -160,8 +187,11 @@ Status Options::set_text(std::string_view name, std::string_view value) {
     if (row == nullptr) return unknown(name);
     if (row->type == OptionType::text) {
         if (static_cast<std::int64_t>(value.size()) > row->maximum)
-            return {Code::invalid, std::string(row->name) + " has " + std::to_string(value.size()) +
-                                       " bytes; allowed: up to " + std::to_string(row->maximum)};
+            return {Code::invalid,
+                    std::string(row->name) + " has " + std::to_string(value.size()) + " bytes; allowed: up to " +
+                        std::to_string(row->maximum) +
+                        (row->id == Option::listen_unix ? ", as the kernel's unix sockets have it" : "")};
+        if (row->id == Option::route_prefix && value.ends_with('/')) value.remove_suffix(1);
         Status status = check_text(row->id, value);
         if (status.ok()) texts_[static_cast<std::size_t>(row->id)] = value;
         return status;

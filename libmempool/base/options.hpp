@@ -17,6 +17,9 @@ namespace mempool {
 enum class Option : std::size_t {
     listen_host,
     listen_port,
+    listen_unix,
+    listen_fd,
+    route_prefix,
     max_connections,
     ring_capacity,
     ring_bytes,

@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "http/handshake.hpp"
 #include "http/page.hpp"
+#include "http/prefix.hpp"
 #include "http/query.hpp"
 
 namespace mempool::http {
@@ -31,26 +32,26 @@ Reply unavailable(std::string_view error, std::string_view detail) {
 }
 
 /// 202, without the id: has room for it, so that nothing can fail once the transaction was accepted.
-Reply accepted_reply() {
+Reply accepted_reply(const Services &services) {
     Reply reply;
     reply.status = 202;
-    reply.headers.reserve(64);
+    reply.headers.reserve(64 + services.prefix.size());
     reply.body.reserve(96);
     return reply;
 }
 
-void name_id(Reply &accepted, std::uint64_t id) {
+void name_id(Reply &accepted, std::uint64_t id, const Services &services) {
     std::array<char, 20> digits;
     const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), id);
     const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
-    accepted.headers.append("Location: /tx/").append(text).append("\r\n");
+    accepted.headers.append("Location: ").append(services.prefix).append("/tx/").append(text).append("\r\n");
     accepted.body.append(R"({"id":")").append(text).append(R"(","status":"pending","durability":"memory"})");
 }
 
 /// What the accepted transaction is answered with: its outcome, if that is known or can be waited for, else 202.
 std::variant<Reply, Upgrade, Wait> answer_accepted(std::uint64_t id, std::chrono::seconds most, Reply accepted,
                                                    const Services &services, Awaited &awaited) {
-    name_id(accepted, id);
+    name_id(accepted, id, services);
     if (most.count() == 0) return accepted;
     try {
         const Claim claim = awaited.claim();
@@ -71,7 +72,7 @@ std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &ser
     const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
     if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
     const auto most = std::get<std::chrono::seconds>(asked);
-    Reply accepted = accepted_reply();
+    Reply accepted = accepted_reply(services);
     std::uint64_t id = 0;
     const Status status = services.intake.submit(std::move(request.body()), id);
     switch (status.code()) {
@@ -156,6 +157,18 @@ Reply get_page() {
     return reply;
 }
 
+Reply nothing_here(const Services &services) {
+    return error_reply(404, "not_found",
+                       "there is nothing here; the stream is " + services.prefix +
+                           "/ws/mempool, a transaction goes to POST " + services.prefix + "/tx");
+}
+
+Reply moved_to(const std::string &path) {
+    Reply reply = error_reply(308, "moved", "the page is at " + path);
+    reply.headers = "Location: " + path + "\r\n";
+    return reply;
+}
+
 }  // namespace
 
 Reply outcome_reply(const Completion &settled) {
@@ -171,10 +184,13 @@ Reply outcome_reply(const Completion &settled) {
 
 std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, Awaited &awaited) {
     if (auto reply = answer_options(request)) return std::move(*reply);
-    const std::string path(path_of(request.target()));
+    const std::string whole(path_of(request.target()));
+    const auto inside = below(services.prefix, whole);
+    if (!inside) return nothing_here(services);
+    const std::string_view path = *inside;
     if (path == "/tx") return post_tx(request, services, awaited);
     if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))
-        return get_tx(request, std::string_view(path).substr(prefix.size()), services, awaited);
+        return get_tx(request, path.substr(prefix.size()), services, awaited);
     if (path == "/ws/mempool") {
         if (services.draining.load(std::memory_order_relaxed) && asks_upgrade(request))
             return unavailable("draining", "the pool is draining; connect to another");
@@ -191,8 +207,9 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
         if (!reads) return not_allowed("GET, HEAD");
         return get_page();
     }
-    return error_reply(404, "not_found",
-                       "there is nothing here; the stream is /ws/mempool, a transaction goes to POST /tx");
+    // Relative links of the page would lead past the prefix.
+    if (path.empty() && services.dashboard && reads) return moved_to(services.prefix + "/");
+    return nothing_here(services);
 }
 
 }  // namespace mempool::http

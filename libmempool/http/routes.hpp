@@ -26,6 +26,7 @@ struct Services {
     const std::atomic<bool> &draining;  // set by the pool before the queue closes; read relaxed, it only chooses words
     bool dashboard;
     WhoMayAsk who_may_ask;
+    std::string prefix;  // before every route; empty, or `/...` without a slash at its end
 };
 
 /// The request's connection becomes a client of the stream.

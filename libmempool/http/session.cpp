@@ -33,8 +33,8 @@ void resolve_target(Request &request) {
 
 }  // namespace
 
-Session::Session(Socket socket, Listener &listener)
-    : socket_(std::move(socket)), listener_(listener), buffer_(buffer_max_bytes) {}
+Session::Session(Socket socket, Listener &listener, Reach reach)
+    : socket_(std::move(socket)), listener_(listener), reach_(reach), buffer_(buffer_max_bytes) {}
 
 void Session::start() {
     new_request();
@@ -107,7 +107,7 @@ bool Session::begin_body() {
     Request &request = parser_->get();
     resolve_target(request);
     head_ = request.method() == beast::http::verb::head;
-    auto admission = listener_.services().who_may_ask.admit(request);
+    auto admission = listener_.services().who_may_ask.admit(request, reach_);
     if (admission.refusal) {
         answer_with(std::move(*admission.refusal));
         return false;

@@ -29,6 +29,7 @@
 #include "base/clock.hpp"
 #include "http/chunks.hpp"
 #include "http/gate.hpp"
+#include "http/reach.hpp"
 #include "http/reply.hpp"
 #include "http/routes.hpp"
 
@@ -48,7 +49,8 @@ public:
         std::size_t body_max_bytes;
     };
 
-    Session(Socket socket, Listener &listener);
+    /// reach: of the place where it came in.
+    Session(Socket socket, Listener &listener, Reach reach);
 
     /// Reads the first request.
     void start();
@@ -87,6 +89,7 @@ private:
 
     Socket socket_;
     Listener &listener_;
+    const Reach reach_;
     Stage stage_ = Stage::idle;
     Instant deadline_ = never;
     Instant drain_deadline_ = never;  // no stage may last longer

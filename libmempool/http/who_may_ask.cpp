@@ -35,34 +35,35 @@ Reply forbidden(std::string_view error, std::string_view detail) {
     return reply;
 }
 
-bool is_loopback_address(const std::string &listen_host) {
-    const bool v6 = listen_host.find(':') != std::string::npos;
-    return is_loopback(v6 ? "[" + listen_host + "]" : listen_host);
+/// The page's own origin. A unix socket has a proxy before it, which may speak TLS where we hear plain HTTP: there https is as good.
+bool is_own(const Origin &origin, const Authority &host, Reach reach) {
+    const bool https = reach == Reach::unix_socket && equal_ignoring_case(origin.scheme, "https");
+    return same_origin(origin, {https ? "https" : "http", host});
 }
 
 }  // namespace
 
-WhoMayAsk::WhoMayAsk(const std::string &listen_host, std::string_view origins, std::string_view hosts)
-    : loopback_(is_loopback_address(listen_host)), origins_(elements(origins)), hosts_(elements(hosts)) {}
+WhoMayAsk::WhoMayAsk(std::string_view origins, std::string_view hosts)
+    : origins_(elements(origins)), hosts_(elements(hosts)) {}
 
 bool WhoMayAsk::host_may(std::string_view host) const {
-    if (!loopback_ || is_loopback(host)) return true;
+    if (is_loopback(host)) return true;
     return std::ranges::any_of(hosts_, [&](const std::string &each) { return equal_ignoring_case(each, host); });
 }
 
-bool WhoMayAsk::origin_may(const Origin &origin) const {
+bool WhoMayAsk::origin_may(const Origin &origin, Reach reach) const {
     const bool http = equal_ignoring_case(origin.scheme, "http") || equal_ignoring_case(origin.scheme, "https");
-    if (loopback_ && http && is_loopback(origin.authority.host)) return true;
+    if (reach == Reach::loopback && http && is_loopback(origin.authority.host)) return true;
     return std::ranges::any_of(origins_, [&](const std::string &each) {
         const auto allowed = parse_origin(each);
         return allowed && same_origin(*allowed, origin);
     });
 }
 
-WhoMayAsk::Admission WhoMayAsk::admit(const Request &request) const {
+WhoMayAsk::Admission WhoMayAsk::admit(const Request &request, Reach reach) const {
     // No Host at all is HTTP/1.0, which no browser speaks.
     const auto host = parse_authority(request[Field::host]);
-    if (host && !host_may(host->host))
+    if (host && reach == Reach::loopback && !host_may(host->host))
         return {forbidden("forbidden_host",
                           "this server listens on a loopback address and answers to localhost and the loopback "
                           "addresses only; add the Host's name to the option hosts"),
@@ -72,8 +73,8 @@ WhoMayAsk::Admission WhoMayAsk::admit(const Request &request) const {
     if (first == last) return {};  // not a browser, or a page of ours that reads
     const std::string_view text = first->value();
     if (const auto origin = std::next(first) == last ? parse_origin(text) : std::nullopt) {
-        if (host && same_origin(*origin, {"http", *host})) return {};
-        if (origin_may(*origin))
+        if (host && is_own(*origin, *host, reach)) return {};
+        if (origin_may(*origin, reach))
             return {std::nullopt, "Access-Control-Allow-Origin: " + std::string(text) +
                                       "\r\nAccess-Control-Expose-Headers: Location, Retry-After\r\nVary: Origin\r\n"};
     }

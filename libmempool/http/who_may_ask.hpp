@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Who may ask (docs/spec/wire.md): the Host and the Origin of a request against where the pool listens and the options `hosts` and
+/// Who may ask (docs/spec/wire.md): the Host and the Origin of a request against the place where it came in and the options `hosts` and
 /// `origins`. A browser lends its user's network to every page it shows; these two headers are how it says for whom. A value, made at the
 /// start of the pool; any thread.
 #pragma once
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/authority.hpp"
+#include "http/reach.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
 
@@ -17,21 +18,21 @@ namespace mempool::http {
 
 class WhoMayAsk {
 public:
-    /// origins, hosts: as the option table has checked them.
-    WhoMayAsk(const std::string &listen_host, std::string_view origins, std::string_view hosts);
+    /// As the option table has checked them.
+    WhoMayAsk(std::string_view origins, std::string_view hosts);
 
     struct Admission {
         std::optional<Reply> refusal;  // 403
         std::string headers;           // what every answer to this request says besides: CORS for a foreign origin
     };
     /// To be asked when the header is there, before the body is read. The request's Host is valid: the gate saw to it.
-    Admission admit(const Request &request) const;
+    /// reach: of the place where it came in.
+    Admission admit(const Request &request, Reach reach) const;
 
 private:
     bool host_may(std::string_view host) const;
-    bool origin_may(const Origin &origin) const;
+    bool origin_may(const Origin &origin, Reach reach) const;
 
-    bool loopback_;
     std::vector<std::string> origins_;
     std::vector<std::string> hosts_;
 };

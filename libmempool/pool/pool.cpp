@@ -16,6 +16,7 @@
 #include "base/utf8.hpp"
 #include "fanout/shard.hpp"
 #include "http/listener.hpp"
+#include "http/places.hpp"
 
 namespace mempool {
 namespace {
@@ -102,27 +103,26 @@ Status Pool::start() {
 }
 
 Status Pool::make_network() {
-    if (options_.text(Option::listen_host).empty()) return {};
-    http::ListenSocket socket;
-    if (Status status = socket.listen_on(options_.text(Option::listen_host),
-                                         static_cast<std::uint16_t>(options_[Option::listen_port]));
-        !status.ok())
-        return status;
-    const std::uint16_t port = socket.port();
+    std::vector<http::ListenSocket> places;
+    if (Status status = http::listen_everywhere(options_, places); !status.ok() || places.empty()) return status;
+    const std::uint16_t port = http::port_of(places);
     const Liveness liveness{ms(options_, Option::ping_interval_ms), ms(options_, Option::pong_timeout_ms),
                             ms(options_, Option::stall_timeout_ms)};
     const Audience::Limits audience{ms(options_, Option::close_timeout_ms), liveness,
                                     options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
     shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
                                      Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
-    const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0,
-                                  http::WhoMayAsk(options_.text(Option::listen_host), options_.text(Option::origins),
-                                                  options_.text(Option::hosts))};
+    const http::Services services{intake_,
+                                  outcomes_,
+                                  draining_,
+                                  options_[Option::dashboard] != 0,
+                                  http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts)),
+                                  options_.text(Option::route_prefix)};
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
                                        ms(options_, Option::keepalive_timeout_ms),
                                        ms(options_, Option::close_timeout_ms), options_.size(Option::tx_max_bytes)};
     listener_ = std::make_unique<http::Listener>(
-        *shard_, std::move(socket), services, limits,
+        *shard_, std::move(places), services, limits,
         http::Listener::Crowd{options_.size(Option::max_connections),
                               static_cast<std::uint32_t>(options_[Option::rate_limit_connections])});
     const std::lock_guard lock(mutex_);

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
-from . import _core
+from . import _core, _systemd
 from ._demo import Ledger, Trickle
 from ._errors import AddressInUse, Error, Timeout
-from ._options import Option, closest, put, read, table
+from ._options import Option, closest, configure, put, read, table
+from ._places import Places
 from ._pool import Apply, Pool, plain_callable
 
 DEMO_INTERVAL_MS = 500
@@ -105,22 +106,22 @@ def serve(given: argparse.Namespace, options: list[Option]) -> int:
             raise Refused("--demo has an apply of its own; leave --demo or --apply out")
         apply = find_apply(given.apply)
     values = configuration(given, options)
-    if not values["listen_host"]:
-        raise Refused("listen_host is empty, so nobody could connect; pass --listen-host 127.0.0.1")
+    if not values["listen_host"] and not values["listen_unix"] and values["listen_fd"] < 0:
+        raise Refused("listen_host is empty, so nobody could connect; pass --listen-host 127.0.0.1, or --listen-unix PATH")
     try:
         pool = Pool(apply, **values)
         pool.start()
-    except AddressInUse:
-        raise Refused(
-            f"listen_port {values['listen_port']} is in use on {values['listen_host']}; pass --listen-port 0 for a free one"
-        ) from None
+    except AddressInUse as error:
+        raise Refused(str(error).replace("; choose another, or 0 for a free one", "; pass --listen-port 0 for a free one")) from None
     except Error as error:
         raise Refused(str(error)) from None
     trickle = Trickle(pool, ledger, int(values["batch_interval_ms"])) if ledger else None
     if trickle:
         trickle.start()
-    print(f"mempool listening on {pool.url}", flush=True)
+    print(f"mempool listening on {Places.of(configure(values)).words(pool.port)}", flush=True)
+    _systemd.notify("READY=1")
     signals.wait()
+    _systemd.notify("STOPPING=1")
     if trickle:
         trickle.stop()
     try:
@@ -132,9 +133,16 @@ def serve(given: argparse.Namespace, options: list[Option]) -> int:
 
 
 def configuration(given: argparse.Namespace, options: list[Option]) -> dict[str, Any]:
-    """Flags before the environment before the defaults."""
+    """Flags before the environment before what systemd handed over before the defaults."""
     config = _core.Config()
+    handed_over = _systemd.handed_over()
+    if handed_over > 1:
+        raise Refused(f"systemd handed over {handed_over} sockets, and one can be taken; leave one ListenStream= in the socket unit")
     try:
+        if handed_over:
+            config.set_int("listen_fd", _systemd.FIRST_FD)
+            if not says_port(given):
+                config.set_text("listen_host", "")  # the unit says where, not a default of ours
         if given.demo:
             config.set_int("batch_interval_ms", DEMO_INTERVAL_MS)
             # websocat does not answer a close while its own input is open: Ctrl-C on the demo should not wait for it
@@ -147,6 +155,12 @@ def configuration(given: argparse.Namespace, options: list[Option]) -> dict[str,
     except Error as error:
         raise Refused(str(error)) from None
     return {option.name: read(config, option) for option in options}
+
+
+def says_port(given: argparse.Namespace) -> bool:
+    """Whether a flag or the environment names the port or its address."""
+    names = ("listen_host", "listen_port")
+    return any(getattr(given, f"option_{name}") is not None or f"MEMPOOL_{name.upper()}" in os.environ for name in names)
 
 
 def find_apply(where: str) -> Apply:

@@ -17,6 +17,7 @@ from . import _core
 from ._errors import Error, Invalid, NotFound, Timeout, Unsupported
 from ._events import Event
 from ._options import OptionValue, configure
+from ._places import Places
 
 Apply = Callable[["_core.TxBatch"], object]
 OnEvent = TypeVar("OnEvent", bound=Callable[[Event], object])
@@ -108,14 +109,13 @@ class Pool:
 
     apply(batch) decides on the batch thread: batch is a sequence of transactions (tx.id, tx.data, tx.reject(reason)); what it does
     not reject is applied; an exception rejects the whole batch with its text and goes to sys.unraisablehook. Without apply
-    everything is applied. replace=True: start first stops a pool of this process that holds the port (a notebook cell run twice).
+    everything is applied. replace=True: start first stops a pool of this process that holds the port or the path (a notebook cell run twice).
     Every other keyword is an option, as `mempool options` lists them: listen_port=3000. `with` starts and stops."""
 
     def __init__(self, apply: Apply | None = None, *, replace: bool = False, **options: OptionValue) -> None:
         config = configure(options)
         self._core = _core.Pool(config)
-        self._host = config.get_text("listen_host")
-        self._port = config.get_int("listen_port")
+        self._places = Places.of(config)
         self._replace = replace
         self._lock = threading.Lock()  # guards _registrations; held in no call that waits
         self._registrations: list[tuple[Callable[[Event], object], int]] = []
@@ -123,12 +123,12 @@ class Pool:
             self._core.set_apply(plain_callable(apply, "apply"))
 
     def start(self) -> None:
-        """Start the threads and, where listen_host is not empty, listen; returns once clients can connect.
+        """Start the threads and listen wherever listen_host, listen_unix and listen_fd say; returns once clients can connect.
 
-        Raises AddressInUse, Invalid (listen_host), SystemFailure: nothing is started then. WrongState when started before."""
-        if self._replace and self._host and self._port:
+        Raises AddressInUse, Invalid (listen_fd is no listening socket), SystemFailure: nothing is started then. WrongState when started before."""
+        if self._replace:
             for other in list(_running):
-                if other is not self and (other._host, other._port) == (self._host, self._port):
+                if other is not self and other._places.meets(self._places):
                     other.stop()
         self._core.start()
         _running.add(self)
@@ -237,14 +237,13 @@ class Pool:
 
     @property
     def port(self) -> int:
-        """The port that is listened on, the real one where listen_port was 0; 0 without a network. WrongState before start."""
+        """The port that is listened on, the real one where listen_port was 0; 0 without one. WrongState before start."""
         return self._core.port()
 
     @property
     def url(self) -> str:
-        """http://127.0.0.1:3000; empty for a pool without a network. WrongState before start."""
-        port = self.port
-        return _url(self._host, port) if port else ""
+        """http://127.0.0.1:3000, with the route prefix behind it; empty for a pool without a port. WrongState before start."""
+        return self._places.url(self.port)
 
     @property
     def state(self) -> str:
@@ -263,10 +262,10 @@ class Pool:
     def __repr__(self) -> str:
         try:
             state = self.state
-            where = _url(self._host, self._port if state == "OPEN" else self.port) if self._host else "in process"
+            where = self._places.words(self._places.port if state == "OPEN" else self.port)
         except Error as error:  # a child of fork
-            state, where = type(error).__name__.upper(), _url(self._host, self._port) if self._host else "in process"
-        return f"<mempool.Pool {where} {state}>"
+            state, where = type(error).__name__.upper(), self._places.words(self._places.port)
+        return f"<mempool.Pool {where or 'in process'} {state}>"
 
 
 _running: set[Pool] = set()  # started and not stopped
@@ -280,10 +279,6 @@ def _stop_all() -> None:
             pool.stop()
         except Error:  # an apply that does not return, a child of fork: nothing more can be done
             pass
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _to_bytes(data: bytes | str) -> bytes:

@@ -86,6 +86,33 @@ TEST(Options, origins_and_hosts_are_lists_checked_element_by_element) {
         EXPECT_EQ(options.set_text("hosts", list).code(), Code::invalid) << list;
 }
 
+TEST(Options, a_route_prefix_is_the_beginning_of_a_path_and_one_slash_at_its_end_is_dropped) {
+    const std::string_view kept[][2] = {
+        {"", ""}, {"/", ""}, {"/live", "/live"}, {"/live/", "/live"}, {"/a/b-c", "/a/b-c"}, {"/a._~1/B", "/a._~1/B"}};
+    for (const auto &[given, prefix] : kept) {
+        Options options;
+        EXPECT_TRUE(options.set_text("route_prefix", given).ok()) << given;
+        EXPECT_EQ(options.text(Option::route_prefix), prefix);
+    }
+    for (const char *given : {"live", "live/", "//", "/live//", "//live", "/a//b", "/a/./b", "/..", "/a b", "/a?b",
+                              "/a#b", "/a%20", "/\xc3\xa9", "/a\r\nX: y", "http://a/live"}) {
+        Options options;
+        EXPECT_EQ(options.set_text("route_prefix", given).code(), Code::invalid) << given;
+    }
+    Options options;
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("route_prefix", "live")),
+              "route_prefix live is not the beginning of a path; give one such as /live or /app/live, of letters, "
+              "digits and -._~");
+}
+
+TEST(Options, the_path_of_a_unix_socket_is_as_long_as_the_kernel_allows) {
+    Options options;
+    EXPECT_TRUE(options.set_text("listen_unix", std::string(107, 'x')).ok());
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("listen_unix", std::string(108, 'x'))),
+              "listen_unix has 108 bytes; allowed: up to 107, as the kernel's unix sockets have it");
+    EXPECT_EQ(options.set_text("listen_unix", std::string_view("/a\0b", 4)).code(), Code::invalid);
+}
+
 TEST(Options, a_number_for_a_text_option_is_refused) {
     Options options;
     EXPECT_EQ(options.set_integer("listen_host", 1).code(), Code::invalid);

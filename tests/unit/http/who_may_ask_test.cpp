@@ -20,9 +20,15 @@ Request request(verb method, std::string_view host, std::string_view origin = {}
     return made;
 }
 
+/// The rule, and where what it judges comes in.
+struct At {
+    Reach reach;
+    WhoMayAsk who;
+};
+
 /// "passes", "passes with CORS", or the word of the refusal.
-std::string verdict(const WhoMayAsk &who, const Request &request) {
-    const auto admission = who.admit(request);
+std::string verdict(const At &at, const Request &request) {
+    const auto admission = at.who.admit(request, at.reach);
     if (admission.refusal) {
         EXPECT_EQ(admission.refusal->status, 403u);
         EXPECT_TRUE(admission.refusal->close);
@@ -33,8 +39,9 @@ std::string verdict(const WhoMayAsk &who, const Request &request) {
     return admission.headers.empty() ? "passes" : "passes with CORS";
 }
 
-const WhoMayAsk on_loopback("127.0.0.1", "https://app.example.com", "dev.test,[::2]");
-const WhoMayAsk on_the_network("0.0.0.0", "https://app.example.com, http://[2001:db8::1]:8080", "");
+const At on_loopback{Reach::loopback, {"https://app.example.com", "dev.test,[::2]"}};
+const At on_the_network{Reach::network, {"https://app.example.com, http://[2001:db8::1]:8080", ""}};
+const At on_a_unix_socket{Reach::unix_socket, {"https://app.example.com", "dev.test"}};
 
 }  // namespace
 
@@ -49,11 +56,20 @@ TEST(WhoMayAsk, a_loopback_address_answers_to_loopback_names_and_to_hosts) {
             EXPECT_EQ(verdict(on_loopback, request(method, host)), "forbidden_host") << host;
 }
 
-TEST(WhoMayAsk, every_loopback_address_is_one) {
-    for (const char *address : {"127.0.0.1", "127.1.2.3", "::1"})
-        EXPECT_EQ(verdict(WhoMayAsk(address, "", ""), request(verb::get, "evil.example")), "forbidden_host") << address;
-    for (const char *address : {"0.0.0.0", "::", "10.0.0.1"})
-        EXPECT_EQ(verdict(WhoMayAsk(address, "", ""), request(verb::get, "evil.example")), "passes") << address;
+TEST(WhoMayAsk, a_unix_socket_answers_to_every_host_as_its_proxy_chose_it) {
+    for (const char *host : {"localhost", "app.example.org", "upstream:80"})
+        EXPECT_EQ(verdict(on_a_unix_socket, request(verb::post, host)), "passes") << host;
+}
+
+TEST(WhoMayAsk, behind_a_unix_socket_the_pages_own_origin_may_be_https) {
+    EXPECT_EQ(verdict(on_a_unix_socket, request(verb::post, "a.example", "https://a.example")), "passes");
+    EXPECT_EQ(verdict(on_a_unix_socket, request(verb::post, "a.example", "http://a.example")), "passes");
+    EXPECT_EQ(verdict(on_a_unix_socket, request(verb::post, "a.example:8443", "https://a.example:8443")), "passes");
+    EXPECT_EQ(verdict(on_a_unix_socket, request(verb::post, "a.example", "https://app.example.com")),
+              "passes with CORS");
+    for (const char *origin : {"https://b.example", "https://a.example:444", "ftp://a.example", "http://localhost",
+                               "http://127.0.0.1", "null"})
+        EXPECT_EQ(verdict(on_a_unix_socket, request(verb::post, "a.example", origin)), "forbidden_origin") << origin;
 }
 
 TEST(WhoMayAsk, no_host_and_no_origin_is_no_browser) {
@@ -76,9 +92,10 @@ TEST(WhoMayAsk, an_origin_of_the_option_passes_with_cors) {
     for (const char *origin : {"https://app.example.com", "https://app.example.com:443", "HTTPS://APP.example.com",
                                "http://[2001:DB8::1]:8080"})
         EXPECT_EQ(verdict(on_the_network, request(verb::post, "a.example", origin)), "passes with CORS") << origin;
-    EXPECT_EQ(on_the_network.admit(request(verb::get, "a.example", "https://app.example.com")).headers,
-              "Access-Control-Allow-Origin: https://app.example.com\r\n"
-              "Access-Control-Expose-Headers: Location, Retry-After\r\nVary: Origin\r\n");
+    EXPECT_EQ(
+        on_the_network.who.admit(request(verb::get, "a.example", "https://app.example.com"), Reach::network).headers,
+        "Access-Control-Allow-Origin: https://app.example.com\r\n"
+        "Access-Control-Expose-Headers: Location, Retry-After\r\nVary: Origin\r\n");
 }
 
 TEST(WhoMayAsk, on_a_loopback_address_every_loopback_origin_passes) {

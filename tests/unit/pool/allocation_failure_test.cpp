@@ -3,9 +3,12 @@
 /// all that follow. The call answers NO_MEMORY, or what it would have answered; after NO_MEMORY nothing has changed and the same call
 /// then does what it should. Replaces operator new, hence an executable of its own; the shared library allocates with it too.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -58,8 +61,11 @@ TEST(AllocationFailure, of_set_apply) {
 class AllocationFailureOfStart : public testing::TestWithParam<bool> {};
 
 TEST_P(AllocationFailureOfStart, leaves_the_pool_open) {
-    const auto make = [] {
-        auto world = std::make_unique<World>(GetParam() ? network : Settings{}, false);
+    const std::string path = testing::TempDir() + "without_memory." + std::to_string(getpid());
+    Settings everywhere = network;
+    everywhere.push_back({"listen_unix", path.c_str()});
+    const auto make = [&] {
+        auto world = std::make_unique<World>(GetParam() ? everywhere : Settings{}, false);
         std::uint64_t registration = 0;
         EXPECT_EQ(mempool_on_event(world->pool, nullptr, hear_nothing, &world->destroyed, count_destroy, &registration),
                   MEMPOOL_OK);
@@ -79,6 +85,17 @@ TEST_P(AllocationFailureOfStart, leaves_the_pool_open) {
 
 INSTANTIATE_TEST_SUITE_P(Pool, AllocationFailureOfStart, testing::Bool(),
                          [](const auto &each) { return each.param ? "with_a_network" : "in_process"; });
+
+TEST(AllocationFailure, of_a_start_that_is_refused) {
+    const std::string file = testing::TempDir() + "no_socket." + std::to_string(getpid());
+    std::ofstream(file) << "precious";
+    const Settings settings = {{"listen_unix", file.c_str()}};
+    const auto make = [&] { return std::make_unique<World>(settings, false); };
+    EXPECT_GT(fail_each(
+                  make, [](World &world) { return mempool_start(world.pool); }, MEMPOOL_ADDRESS_IN_USE, [](World &) {}),
+              1);
+    EXPECT_EQ(std::remove(file.c_str()), 0);
+}
 
 TEST(AllocationFailure, of_submit) {
     const auto call = [](World &world) {

@@ -129,6 +129,41 @@ TEST(Fork, a_child_that_lives_on_keeps_no_client_and_not_the_port) {
     EXPECT_TRUE(child.lives());
 }
 
+TEST(Fork, a_child_that_lives_on_removes_no_unix_socket_and_keeps_none) {
+    const std::string path = testing::TempDir() + "fork." + std::to_string(getpid());
+    mempool_config *config = nullptr;
+    ASSERT_EQ(mempool_config_new(&config), MEMPOOL_OK);
+    ASSERT_EQ(mempool_config_set_text(config, "listen_host", ""), MEMPOOL_OK);
+    ASSERT_EQ(mempool_config_set_text(config, "listen_unix", path.c_str()), MEMPOOL_OK);
+    const auto started = [&] {
+        mempool_handle *pool = nullptr;
+        EXPECT_EQ(mempool_open(config, &pool), MEMPOOL_OK);
+        EXPECT_EQ(mempool_start(pool), MEMPOOL_OK) << mempool_error_detail();
+        return pool;
+    };
+    const auto ended = [](mempool_handle *pool) {
+        EXPECT_EQ(mempool_stop(pool, patience_ms), MEMPOOL_OK);
+        mempool_release(pool);
+    };
+    mempool_handle *pool = started();
+    Child child([&] {
+        mempool_stop(pool, -1);
+        mempool_release(pool);
+        return 0;
+    });
+    EXPECT_EQ(child.work_done(), 0);
+    {
+        WireClient client(path);
+        EXPECT_TRUE(client.upgrade().starts_with("HTTP/1.1 101"));
+        client.vanish();
+    }
+    ended(pool);
+    EXPECT_THROW(WireClient{path}, std::runtime_error) << "the child's copy listens no more";
+    ended(started());  // on the same path, while the child lives
+    EXPECT_TRUE(child.lives());
+    mempool_config_free(config);
+}
+
 TEST(Fork, clients_that_come_after_a_child_are_not_mistaken_for_those_before) {
     Guest guest({{"close_timeout_ms", 1000}});
     auto before = std::make_unique<WireClient>(guest.port);

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -31,6 +32,16 @@ public:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (connect(socket_, reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0)
             throw std::runtime_error("connect failed");
+    }
+    /// On the unix socket at that path.
+    explicit WireClient(const std::string &path) : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        if (connect(socket_, reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0) {
+            close(socket_);
+            throw std::runtime_error("connect failed");
+        }
     }
     ~WireClient() {
         if (socket_ >= 0) close(socket_);
