@@ -85,7 +85,9 @@ void Session::on_read(const boost::system::error_code &error, std::size_t bytes)
 /// Goes on with what is buffered.
 void Session::advance() {
     if (stage_ == Stage::body) return take_body();
-    switch (gate_.look(buffered())) {
+    const Verdict verdict = gate_.look(buffered());
+    head_ = gate_.head();
+    switch (verdict) {
         case Verdict::more:
             return read();
         case Verdict::refused:
@@ -106,7 +108,6 @@ bool Session::begin_body() {
     }
     Request &request = parser_->get();
     resolve_target(request);
-    head_ = request.method() == beast::http::verb::head;
     auto admission = listener_.services().who_may_ask.admit(request);
     if (admission.refusal) {
         answer_with(std::move(*admission.refusal));
