@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "http/listener.hpp"
+#include "http/transactions.hpp"
 
 namespace mempool::http {
 namespace {
@@ -63,6 +64,7 @@ void Session::new_request() {
     walked_ = 0;
     cors_headers_.clear();
     head_ = false;
+    many_ = false;
     keep_alive_ = false;
 }
 
@@ -108,23 +110,28 @@ bool Session::begin_body() {
     }
     Request &request = parser_->get();
     resolve_target(request);
+    many_ = path_of(request.target()) == many_path;
     auto admission = listener_.services().who_may_ask.admit(request);
     if (admission.refusal) {
         answer_with(std::move(*admission.refusal));
         return false;
     }
     cors_headers_ = std::move(admission.headers);
-    if (gate_.content_length() > listener_.limits().body_max_bytes) {
+    if (gate_.content_length() > body_max_bytes()) {
         on_parse_error(Error::body_limit);
         return false;
     }
-    if (gate_.chunked()) parser_->body_limit(listener_.limits().body_max_bytes);
+    if (gate_.chunked()) parser_->body_limit(body_max_bytes());
     await(Stage::body, listener_.limits().body_timeout);
     if (parser_->is_done() || request.version() < 11 ||
         !beast::iequals(request[beast::http::field::expect], "100-continue"))
         return true;
     send_continue();
     return false;
+}
+
+std::size_t Session::body_max_bytes() const {
+    return many_ ? listener_.limits().request_max_bytes : listener_.limits().tx_max_bytes;
 }
 
 void Session::take_body() {
@@ -165,9 +172,9 @@ void Session::on_refusal(const Refusal &refusal) {
 /// What the gate leaves to the parser: the limit of a chunked body, and the grammar of extensions.
 void Session::on_parse_error(const boost::system::error_code &error) {
     if (error == Error::body_limit)
-        return answer_with(error_reply(
-            413, "too_large",
-            "the body is larger than " + std::to_string(listener_.limits().body_max_bytes) + " bytes (tx_max_bytes)"));
+        return answer_with(error_reply(413, "too_large",
+                                       "the body is larger than " + std::to_string(body_max_bytes()) +
+                                           (many_ ? " bytes (request_max_bytes)" : " bytes (tx_max_bytes)")));
     answer_with(error_reply(400, "bad_request", "the request cannot be read: " + error.message()));
 }
 
