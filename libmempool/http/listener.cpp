@@ -123,6 +123,7 @@ Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session
       max_connections_(crowd.max_connections),
       rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
       awaited_(shard.context(), crowd.max_connections),
+      many_(std::make_shared<Budget>(limits.requests_max_bytes)),
       listening_(shard.context()),
       pause_(shard.context()) {
     listening_.assign(socket.fd());  // where it throws, the descriptor is still the caller's

@@ -15,6 +15,7 @@
 #include "fanout/shard.hpp"
 #include "fanout/tenant.hpp"
 #include "http/awaited.hpp"
+#include "http/budget.hpp"
 #include "http/rate.hpp"
 #include "http/routes.hpp"
 #include "http/session.hpp"
@@ -64,6 +65,7 @@ public:
     const Services &services() const { return services_; }
     Shard &shard() { return shard_; }
     Awaited &awaited() { return awaited_; }
+    Budget &many() { return *many_; }
     void expect(Instant deadline) { shard_.expect(deadline); }
     void left(Session &session);
 
@@ -79,6 +81,7 @@ private:
     const std::size_t max_connections_;
     ConnectionRate rate_;
     Awaited awaited_;
+    const std::shared_ptr<Budget> many_;  // of the requests that submit many
     boost::asio::posix::stream_descriptor listening_;
     boost::asio::steady_timer pause_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;

@@ -65,6 +65,7 @@ void Session::new_request() {
     cors_headers_.clear();
     head_ = false;
     many_ = false;
+    share_ = {};
     keep_alive_ = false;
 }
 
@@ -120,6 +121,15 @@ bool Session::begin_body() {
     if (gate_.content_length() > body_max_bytes()) {
         on_parse_error(Error::body_limit);
         return false;
+    }
+    if (many_) {
+        share_ = listener_.many().take(gate_.chunked() ? body_max_bytes() : gate_.content_length());
+        if (!share_) {
+            answer_with(unavailable("full",
+                                    "other requests that submit many transactions hold all the memory that they may "
+                                    "(queue_bytes); try again"));
+            return false;
+        }
     }
     if (gate_.chunked()) parser_->body_limit(body_max_bytes());
     await(Stage::body, listener_.limits().body_timeout);
@@ -192,7 +202,9 @@ void Session::on_request() {
     }();
     if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
     if (auto *wait = std::get_if<Wait>(&answered)) return wait_for(std::move(*wait));
-    answer_with(std::get<Reply>(std::move(answered)));
+    auto &reply = std::get<Reply>(answered);
+    share_.resize(reply.body.size());  // what was asked is gone
+    answer_with(std::move(reply));
 }
 
 void Session::wait_for(Wait wait) {
@@ -242,7 +254,7 @@ void Session::answer_with(Reply reply) {
 void Session::on_written(const boost::system::error_code &error) {
     if (stage_ == Stage::ended) return;
     if (error) return end();
-    out_ = {};
+    std::string().swap(out_);  // an assignment would keep its memory
     if (!keep_alive_) return linger();
     new_request();
     if (buffer_.size() == 0) {

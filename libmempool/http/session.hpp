@@ -26,6 +26,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "http/budget.hpp"
 #include "http/chunks.hpp"
 #include "http/gate.hpp"
 #include "http/reply.hpp"
@@ -45,7 +46,8 @@ public:
         milliseconds keepalive_timeout;
         milliseconds close_timeout;
         std::size_t tx_max_bytes;
-        std::size_t request_max_bytes;  // of the paths that take many transactions
+        std::size_t request_max_bytes;   // of the paths that take many transactions
+        std::size_t requests_max_bytes;  // of all those that come in or are answered
     };
 
     Session(Socket socket, Listener &listener);
@@ -98,7 +100,8 @@ private:
     bool draining_ = false;
     boost::beast::flat_buffer buffer_;
     // Of the present request
-    bool many_ = false;  // it submits many transactions
+    bool many_ = false;    // it submits many transactions
+    Budget::Share share_;  // then
     Gate gate_;
     Chunks chunks_;
     std::size_t walked_ = 0;    // bytes at the front of the buffer that Chunks let pass

@@ -145,7 +145,7 @@ Reply post_txs(Request &request, const Services &services) {
     Many many = read_many(request[boost::beast::http::field::content_type], request.body(),
                           {services.intake.tx_max_bytes(), services.intake.queue_capacity()});
     if (auto *bad = std::get_if<Reply>(&many)) return std::move(*bad);
-    request.body() = {};
+    std::string().swap(request.body());  // an assignment would keep its memory
     auto &transactions = std::get<std::vector<std::string>>(many);
     const std::size_t count = transactions.size();
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cassert>
 #include <exception>
 #include <new>
@@ -124,9 +125,13 @@ Status Pool::make_network() {
                                   http::WhoMayAsk(options_.text(Option::listen_host), options_.text(Option::origins),
                                                   options_.text(Option::hosts))};
     const http::Session::Limits limits{
-        ms(options_, Option::header_timeout_ms),    ms(options_, Option::body_timeout_ms),
-        ms(options_, Option::keepalive_timeout_ms), ms(options_, Option::close_timeout_ms),
-        options_.size(Option::tx_max_bytes),        options_.size(Option::request_max_bytes)};
+        ms(options_, Option::header_timeout_ms),
+        ms(options_, Option::body_timeout_ms),
+        ms(options_, Option::keepalive_timeout_ms),
+        ms(options_, Option::close_timeout_ms),
+        options_.size(Option::tx_max_bytes),
+        options_.size(Option::request_max_bytes),
+        std::max(options_.size(Option::request_max_bytes), options_.size(Option::queue_bytes))};
     listener_ = std::make_unique<http::Listener>(
         *shard_, std::move(socket), services, limits,
         http::Listener::Crowd{options_.size(Option::max_connections),

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import threading
 from collections.abc import Callable
 
 import pytest
 
 import mempool
-from clients import LIMIT_S, Answer, Http
+from clients import LIMIT_S, Answer, Http, until
+from measures import private_bytes
 
 Listen = Callable[..., mempool.Pool]
 
@@ -140,6 +143,53 @@ def test_it_does_not_wait(listen: Listen) -> None:
         get = http.ask("GET", "/txs")
         refused(get, 405, "method_not_allowed")
         assert get.headers["allow"] == "POST"
+
+
+def test_many_large_bodies_at_once_are_503(listen: Listen) -> None:
+    """All bodies that come in together have queue_bytes: one more is 503 before it is read, until another has gone. Others are served."""
+    pool = listen(queue_bytes=65536, request_max_bytes=40000, tx_max_bytes=1000)
+    head = f"POST /txs HTTP/1.1\r\nHost: localhost\r\n{NDJSON}\r\nContent-Length: 40000\r\n\r\n".encode()
+    with Http(pool.port) as first, Http(pool.port) as second, Http(pool.port) as third:
+        first.send(head + b"x")
+        until(lambda: asked_for_room(pool) == 503, "the first has its share")
+        second.send(head)
+        full = second.answer()
+        refused(full, 503, "full")
+        assert (int(full.headers["retry-after"]), full.headers["connection"]) == (1, "close")
+        assert third.ask("POST", "/tx", b"pay").status == 202
+        assert third.ask("POST", "/txs", b"pay", NDJSON).status == 202
+        first.send((b"y" * 98 + b"\n") * 404 + b"\n" * 3)
+        assert first.answer().status == 202
+        assert third.ask("POST", "/txs", b"z\n" * 20000, NDJSON).status == 202
+        first.send(head + b"x")
+        until(lambda: asked_for_room(pool) == 503, "it has its share again")
+    until(lambda: asked_for_room(pool) == 400, "who has gone has left its share")
+
+
+def asked_for_room(pool: mempool.Pool) -> int:
+    """The status of a request as large as may be, that has nothing in it."""
+    with Http(pool.port) as http:
+        return http.ask("POST", "/txs", b"\n" * 40000, NDJSON).status
+
+
+def test_what_an_answer_took_is_given_back(listen: Listen) -> None:
+    """100 connections that were answered 65,536 ids each, half a megabyte, and are kept, hold no memory for it (at most 16 MiB in all)."""
+    with open("/proc/self/maps", encoding="ascii") as maps:
+        if "libasan" in maps.read():
+            pytest.skip("AddressSanitizer keeps what was freed")
+    pool = listen()
+    with contextlib.ExitStack() as stack:
+
+        def ask(http: Http) -> None:
+            assert http.ask("POST", "/txs", b"x\n" * 65536, NDJSON, "Idempotency-Key: k").status == 202
+
+        first = stack.enter_context(Http(pool.port))
+        for _ in range(20):
+            ask(first)
+        before = private_bytes(os.getpid())
+        for _ in range(100):
+            ask(stack.enter_context(Http(pool.port)))
+        assert private_bytes(os.getpid()) - before < 16 << 20
 
 
 def test_a_body_of_four_mebibytes(listen: Listen) -> None:
