@@ -32,6 +32,10 @@ public:
     /// Whether `size` bytes would be taken: INVALID for none, TOO_LARGE. So that nobody copies or reads what is refused anyway.
     Status check_size(std::size_t size) const;
 
+    std::size_t tx_max_bytes() const { return tx_max_bytes_; }
+    /// More at once than this never fit.
+    std::size_t queue_capacity() const { return queue_capacity_; }
+
     void open() { open_.store(true, std::memory_order_release); }
     /// Submissions answer CLOSED from now on.
     void close() { queue_.close(); }

@@ -66,6 +66,7 @@ void Gate::step(std::string_view bytes) {
             method:  // RFC 9112 3.1, RFC 9110 9.1: a token, its case counts, and no method that we know has small letters
             if (byte == ' ' && position_ > mark_) {
                 method_end_ = position_;
+                head_ = bytes.substr(mark_, method_end_ - mark_) == "HEAD";
                 target_begin_ = position_ + 1;
                 return begin(At::target);
             }

@@ -44,6 +44,9 @@ public:
     /// Valid once it is refused.
     const Refusal &refusal() const { return refusal_; }
 
+    /// Whether its method is HEAD, as far as that was read.
+    bool head() const { return head_; }
+
     // Valid once it is accepted:
     /// An empty line before the request: not for the parser.
     std::size_t skipped() const { return skipped_; }
@@ -95,6 +98,7 @@ private:
     std::size_t name_begin_ = 0;
     std::size_t name_end_ = 0;
     std::size_t fields_ = 0;
+    bool head_ = false;
     bool http_1_0_ = false;
     bool host_ = false;
     bool chunked_ = false;

@@ -47,7 +47,8 @@ Listener::Listener(Shard &shard, std::vector<ListenSocket> places, Services serv
       limits_(limits),
       max_connections_(crowd.max_connections),
       rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
-      awaited_(shard.context(), crowd.max_connections) {
+      awaited_(shard.context(), crowd.max_connections),
+      many_(std::make_shared<Budget>(limits.requests_max_bytes)) {
     for (ListenSocket &place : places)
         doors_.push_back(std::make_unique<Door>(*this, shard.context(), std::move(place)));
     shard.add_tenant(*this);

@@ -14,6 +14,7 @@
 #include "fanout/shard.hpp"
 #include "fanout/tenant.hpp"
 #include "http/awaited.hpp"
+#include "http/budget.hpp"
 #include "http/door.hpp"
 #include "http/listen_socket.hpp"
 #include "http/rate.hpp"
@@ -48,6 +49,7 @@ public:
     const Services &services() const { return services_; }
     Shard &shard() { return shard_; }
     Awaited &awaited() { return awaited_; }
+    Budget &many() { return *many_; }
     void expect(Instant deadline) { shard_.expect(deadline); }
     void left(Session &session);
 
@@ -61,6 +63,7 @@ private:
     const std::size_t max_connections_;
     ConnectionRate rate_;
     Awaited awaited_;
+    const std::shared_ptr<Budget> many_;  // of the requests that submit many
     std::vector<std::unique_ptr<Door>> doors_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;
     std::size_t refused_ = 0;  // of the sessions, those that are only told so

@@ -38,6 +38,18 @@ Reply error_reply(unsigned status, std::string_view error, std::string_view deta
     return reply;
 }
 
+Reply not_allowed(std::string_view allow) {
+    Reply reply = error_reply(405, "method_not_allowed", "this path answers " + std::string(allow));
+    reply.headers = "Allow: " + std::string(allow) + "\r\n";
+    return reply;
+}
+
+Reply unavailable(std::string_view error, std::string_view detail) {
+    Reply reply = error_reply(503, error, detail);
+    reply.headers = "Retry-After: 1\r\n";
+    return reply;
+}
+
 std::string wire_bytes(const Reply &reply, bool head, bool keep_alive) {
     const std::string_view reason =
         boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(reply.status));

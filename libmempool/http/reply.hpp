@@ -18,6 +18,11 @@ struct Reply {
 /// `{"error":"...","detail":"..."}` (docs/spec/wire.md). error: one of the contract's words; detail: for people, UTF-8.
 Reply error_reply(unsigned status, std::string_view error, std::string_view detail);
 
+/// 405. allow: the methods that the path takes, as a list.
+Reply not_allowed(std::string_view allow);
+/// 503: to be tried again soon, here or elsewhere.
+Reply unavailable(std::string_view error, std::string_view detail);
+
 /// status line, headers and, unless it answers HEAD, the body (RFC 9112 4, 6.3).
 std::string wire_bytes(const Reply &reply, bool head, bool keep_alive);
 

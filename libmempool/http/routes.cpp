@@ -1,133 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "http/routes.hpp"
 
-#include <array>
-#include <charconv>
-#include <new>
-#include <optional>
 #include <string_view>
 #include <utility>
 
-#include "base/json.hpp"
 #include "http/handshake.hpp"
 #include "http/page.hpp"
 #include "http/prefix.hpp"
 #include "http/query.hpp"
+#include "http/transactions.hpp"
 
 namespace mempool::http {
 namespace {
 
 using boost::beast::http::verb;
-
-Reply not_allowed(std::string_view allow) {
-    Reply reply = error_reply(405, "method_not_allowed", "this path answers " + std::string(allow));
-    reply.headers = "Allow: " + std::string(allow) + "\r\n";
-    return reply;
-}
-
-Reply unavailable(std::string_view error, std::string_view detail) {
-    Reply reply = error_reply(503, error, detail);
-    reply.headers = "Retry-After: 1\r\n";
-    return reply;
-}
-
-/// 202, without the id: has room for it, so that nothing can fail once the transaction was accepted.
-Reply accepted_reply(const Services &services) {
-    Reply reply;
-    reply.status = 202;
-    reply.headers.reserve(64 + services.prefix.size());
-    reply.body.reserve(96);
-    return reply;
-}
-
-void name_id(Reply &accepted, std::uint64_t id, const Services &services) {
-    std::array<char, 20> digits;
-    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), id);
-    const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
-    accepted.headers.append("Location: ").append(services.prefix).append("/tx/").append(text).append("\r\n");
-    accepted.body.append(R"({"id":")").append(text).append(R"(","status":"pending","durability":"memory"})");
-}
-
-/// What the accepted transaction is answered with: its outcome, if that is known or can be waited for, else 202.
-std::variant<Reply, Upgrade, Wait> answer_accepted(std::uint64_t id, std::chrono::seconds most, Reply accepted,
-                                                   const Services &services, Awaited &awaited) {
-    name_id(accepted, id, services);
-    if (most.count() == 0) return accepted;
-    try {
-        const Claim claim = awaited.claim();
-        const Outcomes::Watched watched = services.outcomes.watch(id, id, claim);
-        if (watched.will_be_told) return Wait{id, most, claim.user_data, std::move(accepted)};
-        if (watched.now.kind == Outcome::Kind::applied)
-            return outcome_reply({Completion::Kind::applied, id, watched.now.batch});
-        if (watched.now.kind == Outcome::Kind::rejected)
-            return outcome_reply({Completion::Kind::rejected, id, watched.now.batch, 0, watched.now.reason});
-    } catch (const std::bad_alloc &) {
-        // It was accepted all the same, and that is what is said.
-    }
-    return accepted;
-}
-
-std::variant<Reply, Upgrade, Wait> post_tx(Request &request, const Services &services, Awaited &awaited) {
-    if (request.method() != verb::post) return not_allowed("POST");
-    const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
-    if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
-    const auto most = std::get<std::chrono::seconds>(asked);
-    Reply accepted = accepted_reply(services);
-    std::uint64_t id = 0;
-    const Status status = services.intake.submit(std::move(request.body()), id);
-    switch (status.code()) {
-        case Code::ok:
-            return answer_accepted(id, most, std::move(accepted), services, awaited);
-        case Code::invalid:
-            return error_reply(400, "empty", status.detail());
-        case Code::too_large:
-            return error_reply(413, "too_large", status.detail());
-        case Code::full:
-            return unavailable("full", status.detail());
-        case Code::closed:
-        case Code::state:
-            return unavailable("draining", status.detail());
-        default:
-            return error_reply(500, "internal", status.detail());
-    }
-}
-
-std::optional<std::uint64_t> parse_id(std::string_view text) {
-    std::uint64_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return id;
-}
-
-std::variant<Reply, Upgrade, Wait> get_tx(const Request &request, std::string_view id_text, const Services &services,
-                                          Awaited &awaited) {
-    if (request.method() != verb::get && request.method() != verb::head) return not_allowed("GET, HEAD");
-    const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
-    if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
-    const auto most = std::get<std::chrono::seconds>(asked);
-    const std::uint64_t id = parse_id(id_text).value_or(0);  // no transaction has the id 0
-    const std::uint64_t given = services.intake.last_id();
-    const Claim claim = most.count() > 0 ? awaited.claim() : Claim{};
-    const Outcomes::Watched watched = most.count() > 0 ? services.outcomes.watch(id, given, claim)
-                                                       : Outcomes::Watched{services.outcomes.look(id, given)};
-    const Outcome &outcome = watched.now;
-    switch (outcome.kind) {
-        case Outcome::Kind::unknown:
-            return error_reply(404, "not_found", "no transaction was ever given this id");
-        case Outcome::Kind::gone:
-            return error_reply(410, "gone", "the outcome is no longer kept; raise outcomes_capacity to keep more");
-        case Outcome::Kind::pending:
-            break;
-        case Outcome::Kind::applied:
-            return outcome_reply({Completion::Kind::applied, id, outcome.batch});
-        case Outcome::Kind::rejected:
-            return outcome_reply({Completion::Kind::rejected, id, outcome.batch, 0, outcome.reason});
-    }
-    Reply pending;
-    pending.body = "{\"id\":\"" + std::to_string(id) + "\",\"status\":\"pending\"}";
-    if (watched.will_be_told) return Wait{id, most, claim.user_data, std::move(pending)};
-    return pending;
-}
 
 /// The subprotocol says the format, else the query, else it is text.
 std::variant<Reply, Upgrade, Wait> join_stream(const Request &request) {
@@ -171,17 +57,6 @@ Reply moved_to(const std::string &path) {
 
 }  // namespace
 
-Reply outcome_reply(const Completion &settled) {
-    Reply reply;
-    reply.body = "{\"id\":\"" + std::to_string(settled.id) + "\",\"status\":";
-    if (settled.kind == Completion::Kind::applied)
-        reply.body += "\"applied\"";
-    else
-        reply.body += "\"rejected\",\"reason\":" + json_string(settled.reason);
-    reply.body += ",\"batch\":\"" + std::to_string(settled.batch) + "\"}";
-    return reply;
-}
-
 std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, Awaited &awaited) {
     if (auto reply = answer_options(request)) return std::move(*reply);
     const std::string whole(path_of(request.target()));
@@ -189,6 +64,7 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
     if (!inside) return nothing_here(services);
     const std::string_view path = *inside;
     if (path == "/tx") return post_tx(request, services, awaited);
+    if (path == many_path) return post_txs(request, services);
     if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))
         return get_tx(request, path.substr(prefix.size()), services, awaited);
     if (path == "/ws/mempool") {

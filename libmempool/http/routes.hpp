@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "batch/idempotency.hpp"
 #include "batch/intake.hpp"
 #include "batch/outcomes.hpp"
 #include "channel/completions.hpp"
@@ -22,6 +23,7 @@ namespace mempool::http {
 /// What the routes need of the pool. Outlives every session.
 struct Services {
     Intake &intake;
+    Idempotency &idempotency;
     Outcomes &outcomes;
     const std::atomic<bool> &draining;  // set by the pool before the queue closes; read relaxed, it only chooses words
     bool dashboard;
@@ -45,8 +47,5 @@ struct Wait {
 
 /// The request is one that may be asked: the gate and who_may_ask let it pass. awaited: where an outcome can be waited for.
 std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &services, Awaited &awaited);
-
-/// 200, with what became of it.
-Reply outcome_reply(const Completion &settled);
 
 }  // namespace mempool::http

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "http/listener.hpp"
+#include "http/prefix.hpp"
+#include "http/transactions.hpp"
 
 namespace mempool::http {
 namespace {
@@ -63,6 +65,8 @@ void Session::new_request() {
     walked_ = 0;
     cors_headers_.clear();
     head_ = false;
+    many_ = false;
+    share_ = {};
     keep_alive_ = false;
 }
 
@@ -85,7 +89,9 @@ void Session::on_read(const boost::system::error_code &error, std::size_t bytes)
 /// Goes on with what is buffered.
 void Session::advance() {
     if (stage_ == Stage::body) return take_body();
-    switch (gate_.look(buffered())) {
+    const Verdict verdict = gate_.look(buffered());
+    head_ = gate_.head();
+    switch (verdict) {
         case Verdict::more:
             return read();
         case Verdict::refused:
@@ -106,24 +112,37 @@ bool Session::begin_body() {
     }
     Request &request = parser_->get();
     resolve_target(request);
-    head_ = request.method() == beast::http::verb::head;
+    many_ = below(listener_.services().prefix, path_of(request.target())) == many_path;
     auto admission = listener_.services().who_may_ask.admit(request, reach_);
     if (admission.refusal) {
         answer_with(std::move(*admission.refusal));
         return false;
     }
     cors_headers_ = std::move(admission.headers);
-    if (gate_.content_length() > listener_.limits().body_max_bytes) {
+    if (gate_.content_length() > body_max_bytes()) {
         on_parse_error(Error::body_limit);
         return false;
     }
-    if (gate_.chunked()) parser_->body_limit(listener_.limits().body_max_bytes);
+    if (many_) {
+        share_ = listener_.many().take(gate_.chunked() ? body_max_bytes() : gate_.content_length());
+        if (!share_) {
+            answer_with(unavailable("full",
+                                    "other requests that submit many transactions hold all the memory that they may "
+                                    "(queue_bytes); try again"));
+            return false;
+        }
+    }
+    if (gate_.chunked()) parser_->body_limit(body_max_bytes());
     await(Stage::body, listener_.limits().body_timeout);
     if (parser_->is_done() || request.version() < 11 ||
         !beast::iequals(request[beast::http::field::expect], "100-continue"))
         return true;
     send_continue();
     return false;
+}
+
+std::size_t Session::body_max_bytes() const {
+    return many_ ? listener_.limits().request_max_bytes : listener_.limits().tx_max_bytes;
 }
 
 void Session::take_body() {
@@ -164,9 +183,9 @@ void Session::on_refusal(const Refusal &refusal) {
 /// What the gate leaves to the parser: the limit of a chunked body, and the grammar of extensions.
 void Session::on_parse_error(const boost::system::error_code &error) {
     if (error == Error::body_limit)
-        return answer_with(error_reply(
-            413, "too_large",
-            "the body is larger than " + std::to_string(listener_.limits().body_max_bytes) + " bytes (tx_max_bytes)"));
+        return answer_with(error_reply(413, "too_large",
+                                       "the body is larger than " + std::to_string(body_max_bytes()) +
+                                           (many_ ? " bytes (request_max_bytes)" : " bytes (tx_max_bytes)")));
     answer_with(error_reply(400, "bad_request", "the request cannot be read: " + error.message()));
 }
 
@@ -184,7 +203,9 @@ void Session::on_request() {
     }();
     if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
     if (auto *wait = std::get_if<Wait>(&answered)) return wait_for(std::move(*wait));
-    answer_with(std::get<Reply>(std::move(answered)));
+    auto &reply = std::get<Reply>(answered);
+    share_.resize(reply.body.size());  // what was asked is gone
+    answer_with(std::move(reply));
 }
 
 void Session::wait_for(Wait wait) {
@@ -238,7 +259,7 @@ void Session::answer_with(Reply reply) {
 void Session::on_written(const boost::system::error_code &error) {
     if (stage_ == Stage::ended) return;
     if (error) return end();
-    out_ = {};
+    std::string().swap(out_);  // an assignment would keep its memory
     if (!keep_alive_) return linger();
     new_request();
     if (buffer_.size() == 0) {

@@ -27,6 +27,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "http/budget.hpp"
 #include "http/chunks.hpp"
 #include "http/gate.hpp"
 #include "http/reach.hpp"
@@ -46,7 +47,9 @@ public:
         milliseconds body_timeout;
         milliseconds keepalive_timeout;
         milliseconds close_timeout;
-        std::size_t body_max_bytes;
+        std::size_t tx_max_bytes;
+        std::size_t request_max_bytes;   // of the paths that take many transactions
+        std::size_t requests_max_bytes;  // of all those that come in or are answered
     };
 
     /// reach: of the place where it came in.
@@ -75,6 +78,7 @@ private:
     void new_request();
     void advance();
     bool begin_body();
+    std::size_t body_max_bytes() const;
     void take_body();
     void send_continue();
     void on_request();
@@ -95,11 +99,13 @@ private:
     Instant drain_deadline_ = never;  // no stage may last longer
     Wait waiting_{};                  // WAITING: for what
     bool refused_ = false;
-    bool head_ = false;
+    bool head_ = false;  // what answers it has no body
     bool keep_alive_ = false;
     bool draining_ = false;
     boost::beast::flat_buffer buffer_;
     // Of the present request
+    bool many_ = false;    // it submits many transactions
+    Budget::Share share_;  // then
     Gate gate_;
     Chunks chunks_;
     std::size_t walked_ = 0;    // bytes at the front of the buffer that Chunks let pass

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cassert>
 #include <exception>
 #include <new>
@@ -48,6 +49,7 @@ Pool::Pool(const Options &options)
       outcomes_(options.size(Option::outcomes_capacity)),
       intake_(queue_, options.size(Option::tx_max_bytes), options.size(Option::queue_capacity),
               options.size(Option::queue_bytes)),
+      idempotency_(options.size(Option::idempotency_capacity)),
       batcher_(queue_, topic_.source, outcomes_,
                {options.size(Option::batch_max), ms(options, Option::batch_interval_ms)}) {}
 
@@ -113,14 +115,20 @@ Status Pool::make_network() {
     shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
                                      Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
     const http::Services services{intake_,
+                                  idempotency_,
                                   outcomes_,
                                   draining_,
                                   options_[Option::dashboard] != 0,
                                   http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts)),
                                   options_.text(Option::route_prefix)};
-    const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
-                                       ms(options_, Option::keepalive_timeout_ms),
-                                       ms(options_, Option::close_timeout_ms), options_.size(Option::tx_max_bytes)};
+    const http::Session::Limits limits{
+        ms(options_, Option::header_timeout_ms),
+        ms(options_, Option::body_timeout_ms),
+        ms(options_, Option::keepalive_timeout_ms),
+        ms(options_, Option::close_timeout_ms),
+        options_.size(Option::tx_max_bytes),
+        options_.size(Option::request_max_bytes),
+        std::max(options_.size(Option::request_max_bytes), options_.size(Option::queue_bytes))};
     listener_ = std::make_unique<http::Listener>(
         *shard_, std::move(places), services, limits,
         http::Listener::Crowd{options_.size(Option::max_connections),

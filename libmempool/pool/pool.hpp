@@ -32,6 +32,7 @@
 #include "base/options.hpp"
 #include "base/status.hpp"
 #include "batch/batcher.hpp"
+#include "batch/idempotency.hpp"
 #include "batch/intake.hpp"
 #include "batch/outcomes.hpp"
 #include "channel/queue.hpp"
@@ -131,6 +132,7 @@ private:
     Queue queue_;
     Outcomes outcomes_;
     Intake intake_;
+    Idempotency idempotency_;  // network thread
     Batcher batcher_;
     Callbacks callbacks_;
     std::unique_ptr<Shard> shard_;  // set by start() before its threads pass the gate, then constant

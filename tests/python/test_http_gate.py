@@ -225,6 +225,31 @@ ACCEPTED = [
 ]
 
 
+# As the rows above, but with HEAD; `late`: the rest of the header never comes
+REFUSED_HEADS = [
+    ("no_host", get(method="HEAD"), 400),
+    ("fragment", get(HOST, method="HEAD", target="/#x"), 400),
+    ("space_before_the_colon", get("Host : x", method="HEAD"), 400),
+    ("length_then_chunked", get(HOST, "Content-Length: 3", CHUNKED, method="HEAD"), 400),
+    ("unknown_coding", get(HOST, "Transfer-Encoding: gzip, chunked", method="HEAD"), 501),
+    ("bad_chunk", get(HOST, CHUNKED, method="HEAD") + b"x\r\n", 400),
+    ("long_target", get(HOST, method="HEAD", target="/" + "x" * 8192), 431),
+    ("http_2_0", b"HEAD / HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
+    ("foreign_host", get("Host: app.example.com", method="HEAD"), 403),
+    ("too_large", get(HOST, "Content-Length: 1000000", method="HEAD"), 413),
+    ("late", b"HEAD / HTTP/1.1\r\nHost: lo", 408),
+]
+
+
+@pytest.mark.parametrize(("raw", "status"), [row[1:] for row in REFUSED_HEADS], ids=[row[0] for row in REFUSED_HEADS])
+def test_a_refused_head_has_no_body(listen: Listen, raw: bytes, status: int) -> None:
+    """HEAD that is refused, by whom ever, gets the header of the answer with its length and no byte behind it (RFC 9110 9.3.2)."""
+    with Http(listen(header_timeout_ms=500).port) as http:
+        top, _, body = all_that_is_said(http, raw).partition(b"\r\n\r\n")
+    assert (int(top.split(b" ")[1]), body) == (status, b"")
+    assert b"\r\nContent-Length: " in top and b"\r\nContent-Length: 0" not in top
+
+
 @pytest.mark.parametrize(("raw", "status"), [row[1:] for row in ACCEPTED], ids=[row[0] for row in ACCEPTED])
 def test_accepted(listen: Listen, raw: bytes, status: int) -> None:
     """One answer of that status, and the request that follows in the same write is answered next."""

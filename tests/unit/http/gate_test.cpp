@@ -99,6 +99,19 @@ TEST(Gate, a_length_is_read_exactly_up_to_64_bits) {
     EXPECT_EQ(length("000000000000000000000000000017"), 17u);
 }
 
+TEST(Gate, a_head_is_known_as_one_from_the_end_of_its_method_on) {
+    const auto is_head = [](std::string_view bytes) {
+        Gate gate;
+        gate.look(bytes);
+        return gate.head();
+    };
+    for (const std::string_view bytes : {"HEAD ", "\r\nHEAD / HT", "HEAD /#", "HEAD / HTTP/2.0\r\n",
+                                         "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1.1\r\n\r\n"})
+        EXPECT_TRUE(is_head(bytes)) << bytes;
+    for (const std::string_view bytes : {"HEAD", "HEADS / HTTP/1.1\r\n", "GET /HEAD ", "head / HTTP/1.1\r\n", "HEA:D "})
+        EXPECT_FALSE(is_head(bytes)) << bytes;
+}
+
 TEST(Gate, every_refusal_speaks_to_a_person) {
     for (const std::string_view bytes :
          {"\x01", "GET / HTTP/3.0\r\n", "CONNECT h:1 HTTP/1.1\r\n", "GET x HTTP/1.1\r\n"}) {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/// How many bytes the requests that submit many transactions may hold at once, all connections together: each alone may be
+/// large, and a hundred thousand of them must not be. Network thread only; shared by the listener and whoever holds a share.
+///
+/// Invariant: what is held is the sum of the shares. It passes the budget only by answers, which can't be refused any more.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+namespace mempool::http {
+
+class Budget : public std::enable_shared_from_this<Budget> {
+public:
+    /// Gives its bytes back at its end. An empty one holds none.
+    class Share {
+    public:
+        Share() = default;
+        ~Share() { resize(0); }
+        Share(Share &&other) noexcept
+            : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, std::size_t{0})) {}
+        Share &operator=(Share &&other) noexcept {
+            std::swap(budget_, other.budget_);
+            std::swap(bytes_, other.bytes_);
+            return *this;
+        }
+
+        explicit operator bool() const { return budget_ != nullptr; }
+        /// Nothing for an empty share.
+        void resize(std::size_t bytes) noexcept {
+            if (!budget_) return;
+            assert(budget_->held_ >= bytes_);
+            budget_->held_ = budget_->held_ - bytes_ + bytes;
+            bytes_ = bytes;
+        }
+
+    private:
+        friend class Budget;
+        Share(std::shared_ptr<Budget> budget, std::size_t bytes) : budget_(std::move(budget)) { resize(bytes); }
+
+        std::shared_ptr<Budget> budget_;
+        std::size_t bytes_ = 0;
+    };
+
+    explicit Budget(std::size_t bytes) : bytes_(bytes) {}
+
+    /// Empty where so many would pass the budget.
+    Share take(std::size_t bytes) {
+        if (held_ > bytes_ || bytes > bytes_ - held_) return {};
+        return {shared_from_this(), bytes};
+    }
+    std::size_t held() const { return held_; }
+
+private:
+    const std::size_t bytes_;
+    std::size_t held_ = 0;
+};
+
+}  // namespace mempool::http

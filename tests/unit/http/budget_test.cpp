@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "http/budget.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace mempool::http;
+
+TEST(Budget, shares_are_taken_up_to_the_last_byte_and_given_back) {
+    const auto budget = std::make_shared<Budget>(100);
+    Budget::Share first = budget->take(60);
+    EXPECT_TRUE(first);
+    EXPECT_FALSE(budget->take(41));
+    Budget::Share second = budget->take(40);
+    EXPECT_TRUE(second);
+    EXPECT_TRUE(budget->take(0));
+    EXPECT_FALSE(budget->take(1));
+    EXPECT_FALSE(budget->take(static_cast<std::size_t>(-1)));
+    first = Budget::Share();
+    EXPECT_EQ(budget->held(), 40u);
+    EXPECT_TRUE(budget->take(60));
+}
+
+TEST(Budget, a_share_that_is_moved_is_counted_once) {
+    const auto budget = std::make_shared<Budget>(100);
+    {
+        Budget::Share first = budget->take(60);
+        Budget::Share second = std::move(first);
+        EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): that is the question
+        EXPECT_EQ(budget->held(), 60u);
+        Budget::Share third;
+        third = std::move(second);
+        EXPECT_EQ(budget->held(), 60u);
+    }
+    EXPECT_EQ(budget->held(), 0u);
+}
+
+TEST(Budget, a_share_that_grows_beyond_it_leaves_nothing_for_others_until_it_shrinks) {
+    const auto budget = std::make_shared<Budget>(100);
+    Budget::Share large = budget->take(10);
+    large.resize(1000);
+    EXPECT_FALSE(budget->take(0));
+    large.resize(99);
+    EXPECT_TRUE(budget->take(1));
+    EXPECT_FALSE(budget->take(2));
+}
+
+TEST(Budget, a_share_may_outlive_who_made_the_budget) {
+    auto budget = std::make_shared<Budget>(100);
+    Budget::Share share = budget->take(1);
+    budget.reset();
+    share.resize(2);
+    EXPECT_TRUE(share);
+}
