@@ -104,6 +104,9 @@ SeatId Audience::take_seat(int socket, const Joining &joining) {
         lanes_.open(joining.manner.format);
         seat = seats_.take(socket, joining.manner, subscribed.cursor.next, stamp());
         append_greeting(seats_.extra_of(*seat).out, topic_, joining, subscribed);
+        // Who comes back late was not slow: it is told so, whatever its policy, and goes on.
+        if (joining.manner.slow == Slow::close && subscribed.cursor.next < subscribed.head)
+            tell_lag(seats_, *seat, *subscribed.epoch, subscribed.head);
     } catch (...) {
         if (seat) seats_.release(*seat);
         ring_.unsubscribe();
@@ -244,13 +247,15 @@ void Audience::read(SeatId seat, bool to_the_end) {
         const Received received = kernel_.read(seats_.socket(seat), input_);
         if (received.kind == Received::Kind::nothing) return void(send_and_settle(seat));
         if (received.kind != Received::Kind::bytes) return drop(seat);
-        seats_.set_heard_at(seat, stamp());
+        if (!is_sse(seat)) seats_.set_heard_at(seat, stamp());
         seats_.clear(seat, Seats::pinged);
         // Behind the peer's close nothing is owed an answer: it is read and dropped.
         if (!seats_.is(seat, Seats::peer_closed) && !take_input(seat, std::span(input_).first(received.bytes))) return;
         // Edge-triggered: a short read has emptied the socket, unless the peer's FIN came with it.
         if (received.bytes < input_.size() && !to_the_end) return void(send_and_settle(seat));
     }
+    // Who asked for Server-Sent Events has nothing more to say, and so much of it is a flood.
+    if (is_sse(seat)) return drop(seat);
     send_and_settle(seat);
     if (seats_.is(seat, Seats::taken)) read_later(seat);
 }
@@ -272,6 +277,7 @@ bool Audience::owes_pong_to_full(SeatId seat) {
 
 /// False where the seat was dropped.
 bool Audience::take_input(SeatId seat, std::span<char> input) {
+    if (is_sse(seat)) return true;
     using Kind = websocket::Inbound::Kind;
     Seats::Extra *extra = seats_.find_extra(seat);
     std::optional<websocket::FrameReader> fresh;
@@ -358,6 +364,7 @@ std::size_t Audience::send_and_settle(SeatId seat) {
     if (written.gone) drop(seat);
     if (!seats_.is(seat, Seats::taken)) return 0;
     if (!was_full && seats_.is(seat, Seats::blocked)) seats_.set_full_at(seat, stamp());
+    if (is_sse(seat) && written.bytes > 0) seats_.set_heard_at(seat, stamp());
     return written.bytes;
 }
 
@@ -426,7 +433,7 @@ void Audience::attend(SeatId seat, Liveness::Verdict seems) {
 }
 
 void Audience::look_again() {
-    presence_.schedule(kernel_.now());
+    presence_.schedule(kernel_.now(), lanes_.has(Format::sse_text) || lanes_.has(Format::sse_json));
     expect(presence_.due());
 }
 
@@ -435,7 +442,7 @@ void Audience::ping(SeatId seat) {
     seats_.set(seat, Seats::pinged);
     seats_.set_heard_at(seat, stamp());
     try {
-        websocket::append_frame(seats_.extra_of(seat).out, websocket::Opcode::ping, "");
+        append_sign_of_life(seats_.extra_of(seat).out, seats_.manner(seat).format);
     } catch (const std::bad_alloc &) {
         return drop(seat);
     }

@@ -52,7 +52,7 @@ public:
     Audience(const Audience &) = delete;
     Audience &operator=(const Audience &) = delete;
 
-    /// Takes over an upgraded socket (owned from now on). preamble: the 101 answer; early: bytes that came behind the request.
+    /// Takes over a socket (owned from now on). preamble: the answer that it is owed, a 101 or that of an event stream; early: bytes that came behind the request.
     void join(int socket, const Joining &joining, std::string preamble, std::span<char> early);
     void on_socket(SeatId seat, Readiness readiness);
 
@@ -87,6 +87,7 @@ private:
     void begin_history(const Cursor &cursor, const Ring::Read &read);
     void trim();
     void keep_rest(SeatId seat);
+    bool is_sse(SeatId seat) const { return mempool::is_sse(seats_.manner(seat).format); }
     Lane &lane_of(SeatId seat) { return lanes_.of(seats_.manner(seat).format); }
     void sweep();
     void read(SeatId seat, bool to_the_end);

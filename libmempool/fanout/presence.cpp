@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "fanout/presence.hpp"
 
+#include <algorithm>
+
 namespace mempool {
 
-void Presence::schedule(Instant now) {
-    const milliseconds every = limits_.look_every();
-    if (every.count() > 0 && due_ == never && !looking_) due_ = now + every;
+void Presence::schedule(Instant now, bool with_sse) {
+    if (looking_) return;
+    if (const milliseconds every = limits_.look_every(); every.count() > 0) due_ = std::min(due_, now + every);
+    if (with_sse) due_ = std::min(due_, now + sse_limits_.look_every());
 }
 
 void Presence::begin() {
@@ -31,8 +34,9 @@ std::optional<Presence::Found> Presence::next(const Seats &seats, Stamp now) {
 }
 
 Liveness::Verdict Presence::verdict(const Seats &seats, SeatId seat, Stamp now) const {
-    return limits_.of(seats.is(seat, Seats::blocked), seats.is(seat, Seats::pinged),
-                      milliseconds(now - seats.heard_at(seat)), milliseconds(now - seats.full_at(seat)));
+    const Liveness &limits = is_sse(seats.manner(seat).format) ? sse_limits_ : limits_;
+    return limits.of(seats.is(seat, Seats::blocked), seats.is(seat, Seats::pinged),
+                     milliseconds(now - seats.heard_at(seat)), milliseconds(now - seats.full_at(seat)));
 }
 
 }  // namespace mempool

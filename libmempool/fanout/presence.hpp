@@ -17,12 +17,12 @@ namespace mempool {
 
 class Presence {
 public:
-    explicit Presence(const Liveness &limits) : limits_(limits) {}
+    explicit Presence(const Liveness &limits) : limits_(limits), sse_limits_(limits.of_sse()) {}
 
     bool looking() const { return looking_; }
     Instant due() const { return due_; }
-    /// There are seats to be looked at from now on, or again.
-    void schedule(Instant now);
+    /// There are seats to be looked at from now on, or again. with_sse: clients of Server-Sent Events among them.
+    void schedule(Instant now, bool with_sse);
     /// It is due.
     void begin();
     /// Nobody is left.
@@ -38,6 +38,7 @@ public:
 
 private:
     const Liveness limits_;
+    const Liveness sse_limits_;
     Instant due_ = never;
     SeatId at_ = 0;
     bool looking_ = false;

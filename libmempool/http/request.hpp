@@ -15,4 +15,9 @@ inline std::string_view path_of(std::string_view target) {
     return target.substr(0, target.find('?'));
 }
 
+/// Whether it asks for the stream as Server-Sent Events.
+inline bool asks_events(const Request &request) {
+    return path_of({request.target().data(), request.target().size()}).starts_with("/events/");
+}
+
 }  // namespace mempool::http

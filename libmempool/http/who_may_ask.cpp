@@ -26,7 +26,8 @@ std::vector<std::string> elements(std::string_view list) {
 
 /// What a page of any origin may do by itself: to read (it can't see the answer), but not to hear the stream.
 bool is_harmless(const Request &request) {
-    return (request.method() == verb::get || request.method() == verb::head) && !asks_upgrade(request);
+    return (request.method() == verb::get || request.method() == verb::head) && !asks_upgrade(request) &&
+           !asks_events(request);
 }
 
 Reply forbidden(std::string_view error, std::string_view detail) {
