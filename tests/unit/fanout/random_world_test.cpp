@@ -168,7 +168,8 @@ private:
                 return;
             case 3:
                 if (peer.left) return;
-                peer.broke_protocol = !is_sse(peer.client.manner().format);  // else it is dropped like all that it says
+                // Of Server-Sent Events this is dropped, like all that their clients say.
+                if (!is_sse(peer.client.manner().format)) peer.broke_protocol = true;
                 return world_.kernel().client_sends(peer.socket, "\xff\xff\xff\xff");
             case 4:
                 peer.reads = !peer.reads;
@@ -201,7 +202,7 @@ private:
 
     /// More than is read of it in a turn.
     void flood(World::Peer &peer) {
-        peer.broke_protocol = is_sse(peer.client.manner().format);  // as nobody does who only listens
+        if (is_sse(peer.client.manner().format)) peer.broke_protocol = true;  // nobody does it who only listens
         say_in_pieces(peer);
         std::string frames = std::exchange(peer.unsent, {});
         while (frames.size() < 300'000) frames += websocket::test::text(std::string(999, 'x'));
