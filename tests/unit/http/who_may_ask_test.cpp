@@ -49,6 +49,17 @@ TEST(WhoMayAsk, a_loopback_address_answers_to_loopback_names_and_to_hosts) {
             EXPECT_EQ(verdict(on_loopback, request(method, host)), "forbidden_host") << host;
 }
 
+TEST(WhoMayAsk, a_foreign_page_may_read_but_not_hear_the_stream) {
+    for (const char *target : {"/events/mempool", "/events/mempool?since=0", "/events/other"}) {
+        Request asked = request(verb::get, "localhost", "https://evil.example");
+        EXPECT_EQ(verdict(on_loopback, asked), "passes");
+        asked.target(target);
+        EXPECT_EQ(verdict(on_loopback, asked), "forbidden_origin") << target;
+        asked.set(field::origin, "https://app.example.com");
+        EXPECT_EQ(verdict(on_loopback, asked), "passes with CORS") << target;
+    }
+}
+
 TEST(WhoMayAsk, every_loopback_address_is_one) {
     for (const char *address : {"127.0.0.1", "127.1.2.3", "::1"})
         EXPECT_EQ(verdict(WhoMayAsk(address, "", ""), request(verb::get, "evil.example")), "forbidden_host") << address;
