@@ -222,10 +222,13 @@ def test_ten_thousand_disconnects_and_resumes_lose_and_repeat_nothing(listen: Li
     pool = listen(ring_capacity=1 << 16)
     stop = threading.Event()
     heard: list[int] = []
+    at = [0] * 4  # where each client is
 
     def publish() -> None:
         number = 0
         while not stop.wait(0.001):
+            if number - min(at) > 10_000:
+                continue  # on a busy machine the ring must not pass a client: nothing may be missed
             for _ in range(4):
                 number += 1
                 pool.publish(str(number))
@@ -250,6 +253,7 @@ def test_ten_thousand_disconnects_and_resumes_lose_and_repeat_nothing(listen: Li
                         assert event == str(offset)
                 if chance.random() < 0.1:
                     client.send(closing(1000))
+            at[seed] = offset
         heard.append(offset - start)
 
     def resume_events_often(seed: int, is_json: bool) -> None:
@@ -269,6 +273,7 @@ def test_ten_thousand_disconnects_and_resumes_lose_and_repeat_nothing(listen: Li
                     last_id = f"{epoch}:{offset}"
                     assert block.id == last_id
                     assert (json.loads(block.data or "")["data"] if is_json else block.data) == str(offset)
+            at[seed] = offset
         heard.append(offset - int(start))
 
     publisher = threading.Thread(target=publish)
@@ -282,7 +287,7 @@ def test_ten_thousand_disconnects_and_resumes_lose_and_repeat_nothing(listen: Li
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(300)
     stop.set()
     publisher.join()
     print(f"10,000 resumes: {sum(heard)} events heard")
