@@ -71,6 +71,10 @@ constexpr std::array<OptionRow, option_count> table{{
      "how long a peer may take to answer our close"},
     {Option::drain_timeout_ms, integer, "drain_timeout_ms", "ms", 0, 3'600'000, 10'000, "10000", "0.1",
      "how long stop may take when it is not told otherwise"},
+    {Option::slow_default, text, "slow_default", "policy", 0, 64, 0, "lag", "0.1",
+     "what becomes of a client that falls behind and did not say: lag, latest or close"},
+    {Option::slow_allowed, text, "slow_allowed", "list", 0, 64, 0, "lag,latest,close", "0.1",
+     "what clients may ask for when they fall behind, of lag, latest and close; a list, comma-separated"},
     {Option::outcomes_capacity, integer, "outcomes_capacity", "outcomes", 1, 1 << 24, 65536, "65536", "0.1",
      "outcomes kept for lookup"},
     {Option::idempotency_capacity, integer, "idempotency_capacity", "keys", 0, 1 << 24, 65536, "65536", "0.1",
@@ -135,8 +139,19 @@ bool is_route_prefix(std::string_view path) {
     return true;
 }
 
+bool is_slow_policy(std::string_view element) {
+    return element == "lag" || element == "latest" || element == "close";
+}
+
 /// What is wrong with a text that is short enough.
 Status check_text(Option option, std::string_view value) {
+    if (option == Option::slow_default && !is_slow_policy(value))
+        return {Code::invalid, "slow_default " + (value.empty() ? "(empty)" : quoted(value)) +
+                                   " is no policy; allowed: lag, latest or close"};
+    if (option == Option::slow_allowed && !every_element(value, is_slow_policy))
+        return {Code::invalid, "slow_allowed " + (value.empty() ? "(empty)" : quoted(value)) +
+                                   " is not a list of policies; give one or more of lag, latest and close, "
+                                   "comma-separated"};
     if (value.empty()) return {};
     if (option == Option::listen_host && !is_ip_address(std::string(value)))
         return {Code::invalid, "listen_host " + quoted(value) +

@@ -40,6 +40,8 @@ enum class Option : std::size_t {
     stall_timeout_ms,
     close_timeout_ms,
     drain_timeout_ms,
+    slow_default,
+    slow_allowed,
     outcomes_capacity,
     idempotency_capacity,
     origins,

@@ -28,7 +28,8 @@ Audience::Audience(std::string topic, Ring &ring, Waiter &bell, Kernel &kernel, 
       kernel_(kernel),
       limits_(limits),
       began_(kernel.now()),
-      lanes_(ring, limits.lane_bytes) {}
+      lanes_(ring, limits.lane_bytes),
+      presence_(limits.liveness) {}
 
 Audience::~Audience() {
     ring_.disarm(bell_);
@@ -80,7 +81,7 @@ void Audience::join(int socket, const Joining &joining, std::string preamble, st
         if (seats_.is(seat, Seats::taken)) drop(seat);
         throw;
     }
-    if (look_due_ == never && !looking_) look_again();
+    look_again();
 }
 
 /// Counts the listener and gives it a seat in the present history, with what it has to hear first.
@@ -102,24 +103,16 @@ SeatId Audience::take_seat(int socket, const Joining &joining) {
         }
         lanes_.open(joining.manner.format);
         seat = seats_.take(socket, joining.manner, subscribed.cursor.next, stamp());
-        greet(*seat, joining, subscribed);
+        append_greeting(seats_.extra_of(*seat).out, topic_, joining, subscribed);
+        // Who comes back late was not slow: it is told so, whatever its policy, and goes on.
+        if (joining.manner.slow == Slow::close && subscribed.cursor.next < subscribed.head)
+            tell_lag(seats_, *seat, *subscribed.epoch, subscribed.head);
     } catch (...) {
         if (seat) seats_.release(*seat);
         ring_.unsubscribe();
         throw;
     }
     return *seat;
-}
-
-void Audience::greet(SeatId seat, const Joining &joining, const Subscribed &subscribed) {
-    const Cursor &cursor = subscribed.cursor;
-    if (joining.manner.format == Format::json) {
-        const bool everything = joining.since && joining.since->epoch.empty();
-        const bool recovered = !cursor.reset_due && (everything || cursor.next >= subscribed.head);
-        append_hello(seats_.extra_of(seat).out, {topic_, *subscribed.epoch, cursor.next, recovered, subscribed.head});
-    } else if (cursor.reset_due) {
-        append_reset(seats_.extra_of(seat).out, joining.manner.format, *subscribed.epoch, cursor.next);
-    }
 }
 
 void Audience::turn() {
@@ -139,8 +132,8 @@ void Audience::turn() {
     if (seats_.count() == 0) {
         lanes_.end();
         ring_.disarm(bell_);
-        look_due_ = never;
-        news_ = behind_ = sweeping_ = looking_ = parting_ = false;
+        presence_.rest();
+        news_ = behind_ = sweeping_ = parting_ = false;
     }
 }
 
@@ -254,13 +247,15 @@ void Audience::read(SeatId seat, bool to_the_end) {
         const Received received = kernel_.read(seats_.socket(seat), input_);
         if (received.kind == Received::Kind::nothing) return void(send_and_settle(seat));
         if (received.kind != Received::Kind::bytes) return drop(seat);
-        seats_.set_heard_at(seat, stamp());
+        if (!is_sse(seat)) seats_.set_heard_at(seat, stamp());
         seats_.clear(seat, Seats::pinged);
         // Behind the peer's close nothing is owed an answer: it is read and dropped.
         if (!seats_.is(seat, Seats::peer_closed) && !take_input(seat, std::span(input_).first(received.bytes))) return;
         // Edge-triggered: a short read has emptied the socket, unless the peer's FIN came with it.
         if (received.bytes < input_.size() && !to_the_end) return void(send_and_settle(seat));
     }
+    // Who asked for Server-Sent Events has nothing more to say, and so much of it is a flood.
+    if (is_sse(seat)) return drop(seat);
     send_and_settle(seat);
     if (seats_.is(seat, Seats::taken)) read_later(seat);
 }
@@ -282,6 +277,7 @@ bool Audience::owes_pong_to_full(SeatId seat) {
 
 /// False where the seat was dropped.
 bool Audience::take_input(SeatId seat, std::span<char> input) {
+    if (is_sse(seat)) return true;
     using Kind = websocket::Inbound::Kind;
     Seats::Extra *extra = seats_.find_extra(seat);
     std::optional<websocket::FrameReader> fresh;
@@ -368,6 +364,7 @@ std::size_t Audience::send_and_settle(SeatId seat) {
     if (written.gone) drop(seat);
     if (!seats_.is(seat, Seats::taken)) return 0;
     if (!was_full && seats_.is(seat, Seats::blocked)) seats_.set_full_at(seat, stamp());
+    if (is_sse(seat) && written.bytes > 0) seats_.set_heard_at(seat, stamp());
     return written.bytes;
 }
 
@@ -416,38 +413,28 @@ int Audience::leave(SeatId seat) {
     return seats_.release(seat);
 }
 
-Liveness::Verdict Audience::verdict(SeatId seat, Stamp now) const {
-    return limits_.liveness.of(seats_.is(seat, Seats::blocked), seats_.is(seat, Seats::pinged),
-                               milliseconds(now - seats_.heard_at(seat)), milliseconds(now - seats_.full_at(seat)));
+/// Goes over the seats, a bounded part a turn.
+void Audience::look() {
+    if (!presence_.looking()) return;
+    for (std::size_t acted = 0; acted < swept_at_once; ++acted) {
+        const std::optional<Presence::Found> found = presence_.next(seats_, stamp());
+        if (!found) return look_again();
+        attend(found->seat, found->verdict);
+    }
 }
 
-/// Goes over the seats, a bounded part a turn. Who seems to be gone is asked once more: it may be us who came late.
-void Audience::look() {
-    if (!looking_) return;
-    const auto rows = static_cast<SeatId>(seats_.rows());
-    std::size_t acted = 0;
-    for (Stamp now = stamp(); look_at_ < rows && acted < swept_at_once; ++look_at_) {
-        if (!seats_.is(look_at_, Seats::taken) || seats_.is(look_at_, Seats::closing)) continue;
-        const Liveness::Verdict seems = verdict(look_at_, now);
-        if (seems == Liveness::Verdict::alive) continue;
-        ++acted;
-        if (seems == Liveness::Verdict::quiet) ping(look_at_);
-        if (seems == Liveness::Verdict::silent) read(look_at_, false);
-        if (seems == Liveness::Verdict::stalled) on_writable(look_at_);
-        now = stamp();
-        if (seems == Liveness::Verdict::quiet || !seats_.is(look_at_, Seats::taken)) continue;
-        if (!seats_.is(look_at_, Seats::closing) && verdict(look_at_, now) == seems) abort(look_at_);
-    }
-    if (look_at_ < rows) return;
-    looking_ = false;
-    look_again();
+/// Who seems to be gone is asked once more: it may be us who came late.
+void Audience::attend(SeatId seat, Liveness::Verdict seems) {
+    if (seems == Liveness::Verdict::quiet) return ping(seat);
+    if (seems == Liveness::Verdict::silent) read(seat, false);
+    if (seems == Liveness::Verdict::stalled) on_writable(seat);
+    if (!seats_.is(seat, Seats::taken) || seats_.is(seat, Seats::closing)) return;
+    if (presence_.verdict(seats_, seat, stamp()) == seems) abort(seat);
 }
 
 void Audience::look_again() {
-    const milliseconds every = limits_.liveness.look_every();
-    if (every.count() == 0) return;
-    look_due_ = kernel_.now() + every;
-    expect(look_due_);
+    presence_.schedule(kernel_.now(), lanes_.has(Format::sse_text) || lanes_.has(Format::sse_json));
+    expect(presence_.due());
 }
 
 void Audience::ping(SeatId seat) {
@@ -455,7 +442,7 @@ void Audience::ping(SeatId seat) {
     seats_.set(seat, Seats::pinged);
     seats_.set_heard_at(seat, stamp());
     try {
-        websocket::append_frame(seats_.extra_of(seat).out, websocket::Opcode::ping, "");
+        append_sign_of_life(seats_.extra_of(seat).out, seats_.manner(seat).format);
     } catch (const std::bad_alloc &) {
         return drop(seat);
     }
@@ -476,12 +463,8 @@ void Audience::expire() {
         cut();
     else
         expect(drain_deadline_);
-    if (look_due_ <= now) {
-        look_due_ = never;
-        look_at_ = 0;
-        looking_ = true;
-    }
-    expect(look_due_);
+    if (presence_.due() <= now) presence_.begin();
+    expect(presence_.due());
 }
 
 void Audience::drain(Instant deadline) {

@@ -5,6 +5,12 @@
 
 namespace mempool {
 
+void tell_lag(Seats &seats, SeatId seat, std::string_view epoch, Offset to) {
+    const std::uint64_t missed = to - seats.place(seat).next;
+    append_lagged(seats.extra_of(seat).out, seats.manner(seat).format, epoch, missed, to);
+    seats.skip(seat, to);
+}
+
 bool settle_lag(Seats &seats, SeatId seat, const Lane &lane, std::string_view epoch) {
     const Manner manner = seats.manner(seat);
     Offset to = lane.head();
@@ -14,8 +20,7 @@ bool settle_lag(Seats &seats, SeatId seat, const Lane &lane, std::string_view ep
     const Offset next = seats.place(seat).next;
     if (next >= to) return false;
     if (manner.slow == Slow::close) return true;
-    append_lagged(seats.extra_of(seat).out, manner.format, epoch, to - next, to);
-    seats.skip(seat, to);
+    tell_lag(seats, seat, epoch, to);
     return false;
 }
 

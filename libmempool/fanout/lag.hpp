@@ -14,4 +14,7 @@ namespace mempool {
 /// True where it is to be closed instead, as it asked to be: then it stands where it fell behind.
 bool settle_lag(Seats &seats, SeatId seat, const Lane &lane, std::string_view epoch);
 
+/// Tells a seat that it missed what lies before `to`, and puts it there. Not in the middle of an event.
+void tell_lag(Seats &seats, SeatId seat, std::string_view epoch, Offset to);
+
 }  // namespace mempool

@@ -33,6 +33,7 @@ public:
 
     /// Makes the lane of that format, if there is none: it begins with the event at tail().
     void open(Format format);
+    bool has(Format format) const { return lanes_[static_cast<std::size_t>(format)].has_value(); }
     Lane &of(Format format) { return *lanes_[static_cast<std::size_t>(format)]; }
 
     const Cursor &at() const { return at_; }

@@ -5,6 +5,7 @@
 /// Life is a byte received, or a byte that a full socket took. A client that gives no sign of it for ping_interval gets a ping; one that
 /// gives none for pong_timeout after its ping was written whole is gone. A full socket is not pinged, as the ping would wait behind
 /// all else: it may take nothing for stall_timeout, and what the client sends meanwhile does not count. 0 is off.
+/// A client of Server-Sent Events has no way to answer: it gets a comment after each silence of ours, and TCP says whether it is gone.
 #pragma once
 
 #include <algorithm>
@@ -31,6 +32,11 @@ struct Liveness {
         if (pinged && pong_timeout.count() > 0) return unheard_for >= pong_timeout ? Verdict::silent : Verdict::alive;
         return ping_interval.count() > 0 && unheard_for >= ping_interval ? Verdict::quiet : Verdict::alive;
     }
+
+    /// The same for clients of Server-Sent Events; `unheard_for` is then since we last sent something.
+    Liveness of_sse() const { return {comment_interval, milliseconds(0), stall_timeout}; }
+    /// Short enough for the proxies in between, as the HTML standard recommends.
+    static constexpr milliseconds comment_interval{15'000};
 
     /// How often to look: an eighth of the shortest limit that is on, so that none is passed by more; 0: there is nothing to look for.
     milliseconds look_every() const {

@@ -4,17 +4,42 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace mempool {
 
-enum class Format : std::uint8_t { text, json };
-inline constexpr std::size_t format_count = 2;
+/// The wire bytes of an event: text or JSON, in the frames of a WebSocket or as Server-Sent Events.
+enum class Format : std::uint8_t { text, json, sse_text, sse_json };
+inline constexpr std::size_t format_count = 4;
+
+constexpr bool is_sse(Format format) {
+    return format == Format::sse_text || format == Format::sse_json;
+}
+constexpr bool is_json(Format format) {
+    return format == Format::json || format == Format::sse_json;
+}
+/// The same words as Server-Sent Events.
+constexpr Format as_sse(Format format) {
+    return is_json(format) ? Format::sse_json : Format::sse_text;
+}
 
 enum class Slow : std::uint8_t {
     lag,     // skips what was overwritten, and is told how much
     latest,  // jumps to the newest event whenever it is behind, and is told how much
-    close,   // is closed with 1013 and the position to resume from
+    close,   // is closed (a WebSocket with 1013) and told the position to resume from
 };
+
+inline constexpr std::size_t slow_count = 3;
+
+constexpr std::string_view name_of(Slow slow) {
+    return slow == Slow::lag ? "lag" : slow == Slow::latest ? "latest" : "close";
+}
+constexpr std::optional<Slow> slow_named(std::string_view name) {
+    for (const Slow slow : {Slow::lag, Slow::latest, Slow::close})
+        if (name == name_of(slow)) return slow;
+    return std::nullopt;
+}
 
 struct Manner {
     Format format = Format::text;

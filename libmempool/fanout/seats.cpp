@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "fanout/render.hpp"
 #include "websocket/frame_writer.hpp"
 
 namespace mempool {
@@ -89,9 +90,12 @@ void Seats::begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code
     Extra &here = extra_of(seat);
     if (here.ping) websocket::append_frame(here.out, websocket::Opcode::pong, *here.ping);
     here.ping.reset();
-    websocket::append_close(here.out, code, reason);
+    append_close(here.out, manner_[seat].format, code, reason);
     here.deadline = deadline;
     set(seat, closing);
+    if (!is_sse(manner_[seat].format)) return;
+    set(seat, peer_closed);  // it has no close to answer with
+    set(seat, failed);
 }
 
 }  // namespace mempool

@@ -3,10 +3,11 @@
 ///
 /// A seat's life; every arrow is the shard's:
 ///   FREE ---take()---> LIVE ---begin_close()---> CLOSING ---both closes are out---> FREE
-///                        |                          '----the peer broke the protocol---> LINGERING ---its end, the deadline---> FREE
+///                        |                          '----the peer broke the protocol, or has no close---> LINGERING ---its end, the deadline---> FREE
 ///                        '---the peer is gone---> FREE
 ///   LIVE       hears events: next is the offset that it hears next
-///   CLOSING    our close frame is queued behind what was begun; no event goes out any more; a deadline is set
+///   CLOSING    our close frame (of Server-Sent Events: the last lines) is queued behind what was begun; no event goes out any more; a
+///              deadline is set
 ///   LINGERING  our close is out and we are shut down for writing: what still comes is read and dropped, so that the peer can read why
 ///
 /// Invariants: sent > 0 only while the event at `next` lies in the lane; then nothing of `out` has been sent. What a client costs when it
@@ -53,13 +54,14 @@ public:
         taken = 1,        // the row is a client
         blocked = 2,      // the socket is full; writability will be told
         closing = 4,      // CLOSING or LINGERING
-        peer_closed = 8,  // the peer's close frame has come
+        peer_closed = 8,  // the peer's close frame has come, or is not waited for: what it still sends is owed nothing
         lingering = 16,   // LINGERING
         extra = 32,       // extras_ has something of this seat
-        failed = 64,      // the peer broke the protocol: what it still sends is read and dropped
-        pinged = 128,     // our ping went out, and no sign of life has come since
-        unread = 256,     // its socket has more to be read, in its turn
-        paused = 512,     // unread, but not before it takes the pong that it is owed
+        failed =
+            64,  // the peer broke the protocol, or has no close of its own: what it still sends is read and dropped
+        pinged = 128,  // our ping went out, and no sign of life has come since
+        unread = 256,  // its socket has more to be read, in its turn
+        paused = 512,  // unread, but not before it takes the pong that it is owed
     };
 
     /// What a seat has only for a while.
@@ -102,7 +104,7 @@ public:
     std::uint64_t events_sent() const { return events_sent_.get(); }
     std::uint64_t events_missed() const { return events_missed_.get(); }
 
-    /// When it last gave a sign of life, or was pinged after that.
+    /// When it last gave a sign of life, or was pinged after that. Server-Sent Events: when it was last sent something.
     Stamp heard_at(SeatId seat) const { return heard_at_[seat]; }
     void set_heard_at(SeatId seat, Stamp now) { heard_at_[seat] = now; }
     /// blocked: since when its socket has taken nothing.
@@ -125,7 +127,7 @@ public:
 
     /// Moves what is left of a half-sent event into the private bytes, so that the lane may drop it.
     void save_rest(SeatId seat, const Lane &lane);
-    /// LIVE -> CLOSING: the rest of a half-sent event, the pong owed, then our close frame; after that nothing.
+    /// LIVE -> CLOSING: the rest of a half-sent event, the pong owed, then our close; after that nothing.
     void begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code, std::string_view reason,
                      Instant deadline);
 

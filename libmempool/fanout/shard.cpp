@@ -98,6 +98,12 @@ void Shard::attach(int socket, const Joining &joining, std::string preamble, std
         const int unsent = static_cast<int>(limits_.unsent_max_bytes);
         setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     }
+    if (is_sse(joining.manner.format) && limits_.audience.liveness.stall_timeout.count() > 0) {
+        // It answers nothing that could be waited for: TCP itself has to tell that nobody acknowledges our comments any more, and would
+        // take some fifteen minutes for it (tcp(7)).
+        const auto unheard_ms = static_cast<unsigned>(limits_.audience.liveness.stall_timeout.count());
+        setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
+    }
     audience_.join(socket, joining, std::move(preamble), early);
     go_on();
 }

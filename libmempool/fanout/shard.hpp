@@ -57,7 +57,7 @@ public:
     /// Any thread: ends every connection now.
     void cut();
 
-    /// Takes over an upgraded socket (owned from now on). preamble: the 101 answer; early: bytes that came behind the request.
+    /// Takes over a socket (owned from now on). preamble: the answer that it is owed, a 101 or that of an event stream; early: bytes that came behind the request.
     void attach(int socket, const Joining &joining, std::string preamble, std::span<char> early);
     /// A tenant has a deadline that its next expire() must not miss.
     void expect(Instant deadline);

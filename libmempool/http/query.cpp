@@ -47,13 +47,6 @@ std::optional<Format> parse_format(std::string_view text) {
     return std::nullopt;
 }
 
-std::optional<Slow> parse_slow(std::string_view text) {
-    if (text == "lag") return Slow::lag;
-    if (text == "latest") return Slow::latest;
-    if (text == "close") return Slow::close;
-    return std::nullopt;
-}
-
 std::optional<std::uint64_t> whole_number(std::string_view text) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -120,7 +113,7 @@ std::variant<StreamQuery, BadQuery> parse_stream_query(std::string_view target) 
         if (name == "format")
             bad = take(query.format, name, *value, parse_format(*value), "text, json");
         else if (name == "slow")
-            bad = take(query.slow, name, *value, parse_slow(*value), "lag, latest, close");
+            bad = take(query.slow, name, *value, slow_named(*value), "lag, latest, close");
         else
             bad = take(query.since, name, *value, parse_position(*value), "EPOCH:OFFSET, as an event has it, or 0");
         if (bad) return *std::move(bad);

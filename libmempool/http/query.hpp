@@ -8,7 +8,7 @@
 #include <string_view>
 #include <variant>
 
-#include "fanout/audience.hpp"
+#include "fanout/greeting.hpp"
 #include "fanout/manner.hpp"
 
 namespace mempool::http {

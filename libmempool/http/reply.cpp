@@ -58,8 +58,8 @@ std::string wire_bytes(const Reply &reply, bool head, bool keep_alive) {
     wire.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ").append(reason).append("\r\n");
     wire.append(date_line());
     if (reply.status != 204) {  // RFC 9110 8.6: it has no body, not even one of no bytes
-        wire.append("Content-Type: ").append(reply.content_type);
-        wire.append("\r\nContent-Length: ").append(std::to_string(reply.body.size())).append("\r\n");
+        wire.append("Content-Type: ").append(reply.content_type).append("\r\n");
+        if (!reply.endless) wire.append("Content-Length: ").append(std::to_string(reply.body.size())).append("\r\n");
     }
     wire.append(reply.headers);
     wire.append(keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");

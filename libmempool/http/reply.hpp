@@ -13,6 +13,7 @@ struct Reply {
     std::string_view content_type = "application/json";  // static text
     std::string headers;                                 // further lines, each ended by CRLF
     bool close = false;                                  // whatever the request would like
+    bool endless = false;                                // the body ends with the connection: no Content-Length
 };
 
 /// `{"error":"...","detail":"..."}` (docs/spec/wire.md). error: one of the contract's words; detail: for people, UTF-8.

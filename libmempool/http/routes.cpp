@@ -15,20 +15,9 @@ namespace {
 
 using boost::beast::http::verb;
 
-/// The subprotocol says the format, else the query, else it is text.
-std::variant<Reply, Upgrade, Wait> join_stream(const Request &request) {
-    auto hands = shake_hands(request);
-    if (auto *refused = std::get_if<Reply>(&hands)) return std::move(*refused);
-    auto asked = parse_stream_query({request.target().data(), request.target().size()});
-    if (const auto *bad = std::get_if<BadQuery>(&asked)) {
-        Reply reply = error_reply(400, "bad_request", bad->detail);
-        reply.close = true;
-        return reply;
-    }
-    auto &[answer, format] = std::get<Handshake>(hands);
-    auto &query = std::get<StreamQuery>(asked);
-    const Manner manner{format.value_or(query.format.value_or(Format::text)), query.slow.value_or(Slow::lag)};
-    return Upgrade{std::move(answer), {manner, std::move(query.since)}};
+std::variant<Reply, Upgrade, Wait> join_stream(std::variant<Reply, Upgrade> joined) {
+    return std::visit([](auto &&each) { return std::variant<Reply, Upgrade, Wait>(std::move(each)); },
+                      std::move(joined));
 }
 
 Reply get_page() {
@@ -45,8 +34,8 @@ Reply get_page() {
 
 Reply nothing_here(const Services &services) {
     return error_reply(404, "not_found",
-                       "there is nothing here; the stream is " + services.prefix +
-                           "/ws/mempool, a transaction goes to POST " + services.prefix + "/tx");
+                       "there is nothing here; the stream is " + services.prefix + "/ws/mempool or " + services.prefix +
+                           "/events/mempool, a transaction goes to POST " + services.prefix + "/tx");
 }
 
 Reply moved_to(const std::string &path) {
@@ -70,7 +59,12 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
     if (path == "/ws/mempool") {
         if (services.draining.load(std::memory_order_relaxed) && asks_upgrade(request))
             return unavailable("draining", "the pool is draining; connect to another");
-        return join_stream(request);
+        return join_stream(join_websocket(request, services.slow_rule));
+    }
+    if (path == "/events/mempool") {
+        if (services.draining.load(std::memory_order_relaxed) && request.method() == verb::get)
+            return unavailable("draining", "the pool is draining; connect to another");
+        return join_stream(join_events(request, services.slow_rule));
     }
     const bool reads = request.method() == verb::get || request.method() == verb::head;
     if (path == "/healthz") {

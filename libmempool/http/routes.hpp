@@ -12,10 +12,10 @@
 #include "batch/intake.hpp"
 #include "batch/outcomes.hpp"
 #include "channel/completions.hpp"
-#include "fanout/audience.hpp"
 #include "http/awaited.hpp"
 #include "http/reply.hpp"
 #include "http/request.hpp"
+#include "http/streams.hpp"
 #include "http/who_may_ask.hpp"
 
 namespace mempool::http {
@@ -28,13 +28,8 @@ struct Services {
     const std::atomic<bool> &draining;  // set by the pool before the queue closes; read relaxed, it only chooses words
     bool dashboard;
     WhoMayAsk who_may_ask;
+    SlowRule slow_rule;
     std::string prefix;  // before every route; empty, or `/...` without a slash at its end
-};
-
-/// The request's connection becomes a client of the stream.
-struct Upgrade {
-    std::string answer;  // the 101, to be written first
-    Joining joining;
 };
 
 /// The outcome of the transaction, when it comes within that time, is the answer; else this.

@@ -233,6 +233,8 @@ void Session::upgrade(Upgrade upgrade) {
     const int socket = socket_.release(error);
     if (error) return end();
     const auto early = buffer_.data();
+    constexpr std::size_t empty_line = 2;
+    upgrade.answer.insert(upgrade.answer.size() - empty_line, cors_headers_);
     stage_ = Stage::ended;
     const auto self = shared_from_this();  // `early` lies in this session
     listener_.left(*this);

@@ -7,6 +7,7 @@
 
 #include "base/ascii.hpp"
 #include "http/handshake.hpp"
+#include "http/prefix.hpp"
 
 namespace mempool::http {
 namespace {
@@ -24,9 +25,16 @@ std::vector<std::string> elements(std::string_view list) {
     return found;
 }
 
+/// Whether it asks for the stream as Server-Sent Events.
+bool asks_events(const Request &request, std::string_view prefix) {
+    const auto route = below(prefix, path_of({request.target().data(), request.target().size()}));
+    return route && route->starts_with("/events/");
+}
+
 /// What a page of any origin may do by itself: to read (it can't see the answer), but not to hear the stream.
-bool is_harmless(const Request &request) {
-    return (request.method() == verb::get || request.method() == verb::head) && !asks_upgrade(request);
+bool is_harmless(const Request &request, std::string_view prefix) {
+    return (request.method() == verb::get || request.method() == verb::head) && !asks_upgrade(request) &&
+           !asks_events(request, prefix);
 }
 
 Reply forbidden(std::string_view error, std::string_view detail) {
@@ -43,8 +51,8 @@ bool is_own(const Origin &origin, const Authority &host, Reach reach) {
 
 }  // namespace
 
-WhoMayAsk::WhoMayAsk(std::string_view origins, std::string_view hosts)
-    : origins_(elements(origins)), hosts_(elements(hosts)) {}
+WhoMayAsk::WhoMayAsk(std::string_view origins, std::string_view hosts, std::string_view prefix)
+    : origins_(elements(origins)), hosts_(elements(hosts)), prefix_(prefix) {}
 
 bool WhoMayAsk::host_may(std::string_view host) const {
     if (is_loopback(host)) return true;
@@ -78,7 +86,7 @@ WhoMayAsk::Admission WhoMayAsk::admit(const Request &request, Reach reach) const
             return {std::nullopt, "Access-Control-Allow-Origin: " + std::string(text) +
                                       "\r\nAccess-Control-Expose-Headers: Location, Retry-After\r\nVary: Origin\r\n"};
     }
-    if (is_harmless(request)) return {};
+    if (is_harmless(request, prefix_)) return {};
     return {forbidden("forbidden_origin",
                       "a page of this origin may not ask; add it to the option origins, as scheme://host:port"),
             {}};

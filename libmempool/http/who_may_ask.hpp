@@ -18,8 +18,8 @@ namespace mempool::http {
 
 class WhoMayAsk {
 public:
-    /// As the option table has checked them.
-    WhoMayAsk(std::string_view origins, std::string_view hosts);
+    /// As the option table has checked them. prefix: before every route.
+    WhoMayAsk(std::string_view origins, std::string_view hosts, std::string_view prefix);
 
     struct Admission {
         std::optional<Reply> refusal;  // 403
@@ -35,6 +35,7 @@ private:
 
     std::vector<std::string> origins_;
     std::vector<std::string> hosts_;
+    std::string prefix_;
 };
 
 /// The answer to `OPTIONS *` and to a browser's preflight; none where it is neither.

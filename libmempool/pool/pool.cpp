@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/fork.hpp"
 #include "base/memory.hpp"
 #include "base/utf8.hpp"
@@ -29,6 +30,10 @@ milliseconds ms(const Options &options, Option option) {
     return milliseconds(options[option]);
 }
 
+bool in_list(std::string_view list, std::string_view wanted) {
+    return !every_element(list, [&](std::string_view each) { return each != wanted; });
+}
+
 }  // namespace
 
 Status Pool::open(const Options &options, std::shared_ptr<Pool> &pool) {
@@ -36,6 +41,10 @@ Status Pool::open(const Options &options, std::shared_ptr<Pool> &pool) {
         return {Code::invalid, "tx_max_bytes " + std::to_string(options[Option::tx_max_bytes]) +
                                    " is more than queue_bytes " + std::to_string(options[Option::queue_bytes]) +
                                    ": such a transaction could never be queued; raise queue_bytes"};
+    if (!in_list(options.text(Option::slow_allowed), options.text(Option::slow_default)))
+        return {Code::invalid, "slow_default " + options.text(Option::slow_default) + " is not in slow_allowed " +
+                                   options.text(Option::slow_allowed) +
+                                   "; add it there, or set slow_default to one that is"};
     watch_forks();
     pool = std::shared_ptr<Pool>(new Pool(options));
     return {};
@@ -114,13 +123,16 @@ Status Pool::make_network() {
                                     options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
     shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
                                      Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
-    const http::Services services{intake_,
-                                  idempotency_,
-                                  outcomes_,
-                                  draining_,
-                                  options_[Option::dashboard] != 0,
-                                  http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts)),
-                                  options_.text(Option::route_prefix)};
+    const http::Services services{
+        intake_,
+        idempotency_,
+        outcomes_,
+        draining_,
+        options_[Option::dashboard] != 0,
+        http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts),
+                        options_.text(Option::route_prefix)),
+        http::SlowRule(options_.text(Option::slow_default), options_.text(Option::slow_allowed)),
+        options_.text(Option::route_prefix)};
     const http::Session::Limits limits{
         ms(options_, Option::header_timeout_ms),
         ms(options_, Option::body_timeout_ms),

@@ -189,6 +189,105 @@ class Http:
         self._bytes += more
 
 
+# ---- Server-Sent Events ----
+
+
+class Block(NamedTuple):
+    """What lies before an empty line. Without data a browser dispatches nothing, but remembers the id."""
+
+    id: str  # the last event id, as it stands behind this block
+    event: str
+    data: str | None
+    retry_ms: int | None
+    comments: list[str]
+
+
+class EventStream:
+    """A client of text/event-stream, by the algorithm of the HTML standard (9.2.6). It does not reconnect by itself."""
+
+    def __init__(self, port: int, path: str = "/events/mempool", *headers: str, receive_buffer: int = 0, version: str = "1.1") -> None:
+        self.socket = socket.socket()
+        try:
+            if receive_buffer:
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            self.socket.settimeout(LIMIT_S)
+            self.socket.connect(("127.0.0.1", port))
+            lines = [f"GET {path} HTTP/{version}", "Host: 127.0.0.1", "Accept: text/event-stream", *headers]
+            self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
+            self._unread = b""
+            while b"\r\n\r\n" not in self._unread:
+                self._more()
+        except BaseException:
+            self.socket.close()
+            raise
+        top, _, self._unread = self._unread.partition(b"\r\n\r\n")
+        first, *headed = top.decode("latin-1").split("\r\n")
+        self.status = int(first.split(" ")[1])
+        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in headed)}
+        self.last_id = ""
+
+    def next(self) -> Block:
+        """The next block; EOFError at the end of the stream."""
+        while b"\n\n" not in self._unread:  # the server's own line end; CR would be one too
+            self._more()
+        raw, self._unread = self._unread.split(b"\n\n", 1)
+        assert b"\r" not in raw
+        event, retry_ms = "", None
+        data: list[str] = []
+        comments: list[str] = []
+        for line in raw.decode().split("\n"):
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "":
+                comments.append(value)
+            elif field == "data":
+                data.append(value)
+            elif field == "event":
+                event = value
+            elif field == "id":
+                self.last_id = value
+            elif field == "retry":
+                retry_ms = int(value)
+            else:
+                raise AssertionError(f"a field that is none: {line!r}")
+        return Block(self.last_id, event, "\n".join(data) if data else None, retry_ms, comments)
+
+    def event(self) -> Block:
+        """The next block that a browser would dispatch."""
+        while (block := self.next()).data is None:
+            pass
+        return block
+
+    def begin(self) -> str:
+        """The first block of a stream that goes on where it was asked to: its position."""
+        block = self.next()
+        assert block.data is None and not block.comments, block
+        return block.id
+
+    def rest(self) -> bytes:
+        """All that comes until the server ends the connection."""
+        try:
+            while True:
+                self._more()
+        except EOFError:
+            return self._unread
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> EventStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _more(self) -> None:
+        more = self.socket.recv(65536)
+        if not more:
+            raise EOFError("the server ended the stream")
+        self._unread += more
+
+
 # ---- WebSocket ----
 
 

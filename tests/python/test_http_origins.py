@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 import mempool
-from clients import LIMIT_S, Answer, Http, handshake
+from clients import LIMIT_S, Answer, EventStream, Http, handshake
 
 Listen = Callable[..., mempool.Pool]
 
@@ -44,6 +44,7 @@ def test_a_foreign_host_is_403_on_every_route(listen: Listen) -> None:
             ("GET", "/tx/1", None),
             ("POST", "/tx", b"pay"),
             ("GET", "/ws/mempool", None),
+            ("GET", "/events/mempool", None),
             ("GET", f"http://{host}/healthz", None),
         ]:
             answer = ask(pool.port, method, target, host, f"Origin: http://{host}", body=body)
@@ -61,7 +62,7 @@ def test_the_hosts_of_loopback_and_of_the_option_pass(listen: Listen) -> None:
 
 
 def test_a_foreign_origin_is_403_and_nothing_is_queued(listen: Listen) -> None:
-    """On POST and on the WebSocket, before any body is read; with Content-Length alone the answer comes as well."""
+    """On POST, on the WebSocket and on Server-Sent Events, before any body is read; with Content-Length alone the answer comes as well."""
     pool = listen()
     for origin in FOREIGN:
         answer = ask(pool.port, "POST", "/tx", "localhost", f"Origin: {origin}", body=b"pay")
@@ -74,6 +75,8 @@ def test_a_foreign_origin_is_403_and_nothing_is_queued(listen: Listen) -> None:
             refused = http.answer()
             assert (refused.status, refused.json["error"]) == (403, "forbidden_origin"), origin
             assert http.rest() == b""
+        refused = ask(pool.port, "GET", "/events/mempool", "localhost", f"Origin: {origin}")
+        assert (refused.status, refused.json["error"]) == (403, "forbidden_origin"), origin
     assert pool.stats.accepted == 0
     assert pool.stats.listeners == 0
 
@@ -137,11 +140,19 @@ def test_a_preflight_is_204(listen: Listen) -> None:
 
 
 def test_an_allowed_origin_opens_the_stream(listen: Listen) -> None:
-    """A page of an allowed origin may open the WebSocket."""
+    """A page of an allowed origin may open the WebSocket, and hears Server-Sent Events, with the CORS headers that it needs for that."""
+    pool = listen()
     for origin in FRIENDS:
-        with Http(listen().port) as http:
+        with Http(pool.port) as http:
             http.send(handshake("/ws/mempool", f"Origin: {origin}"))
             assert http.answer().status == 101
+        with EventStream(pool.port, "/events/mempool", f"Origin: {origin}") as stream:
+            assert stream.status == 200
+            assert stream.headers["access-control-allow-origin"] == origin
+            assert stream.headers["vary"] == "Origin"
+            stream.begin()
+    with EventStream(pool.port) as stream:
+        assert "access-control-allow-origin" not in stream.headers
 
 
 def test_off_the_loopback_hosts_are_free_and_loopback_origins_foreign(listen: Listen) -> None:

@@ -113,6 +113,22 @@ TEST(Options, the_path_of_a_unix_socket_is_as_long_as_the_kernel_allows) {
     EXPECT_EQ(options.set_text("listen_unix", std::string_view("/a\0b", 4)).code(), Code::invalid);
 }
 
+TEST(Options, slow_policies_are_words_and_a_list_of_them) {
+    Options options;
+    EXPECT_EQ(options.text(Option::slow_default), "lag");
+    EXPECT_EQ(options.text(Option::slow_allowed), "lag,latest,close");
+    for (const char *policy : {"lag", "latest", "close"})
+        EXPECT_TRUE(options.set_text("slow_default", policy).ok()) << policy;
+    for (const char *list : {"lag", "close, latest", "lag,lag"})
+        EXPECT_TRUE(options.set_text("slow_allowed", list).ok()) << list;
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("slow_default", "drop")),
+              "slow_default drop is no policy; allowed: lag, latest or close");
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("slow_default", "")),
+              "slow_default (empty) is no policy; allowed: lag, latest or close");
+    for (const char *list : {"", ",", "lag,", "drop", "lag latest", "LAG"})
+        EXPECT_EQ(options.set_text("slow_allowed", list).code(), Code::invalid) << list;
+}
+
 TEST(Options, a_number_for_a_text_option_is_refused) {
     Options options;
     EXPECT_EQ(options.set_integer("listen_host", 1).code(), Code::invalid);

@@ -124,7 +124,7 @@ private:
     void join() {
         const std::size_t room = up_to(2) == 0 ? 1 << 24 : 64 + up_to(30'000);
         std::string early = up_to(3) == 0 ? websocket::test::text("early") : "";
-        Joining joining{{up_to(1) == 0 ? Format::text : Format::json, Slow::lag}};
+        Joining joining{{static_cast<Format>(up_to(format_count - 1)), Slow::lag}};
         if (up_to(3) == 0) joining.manner.slow = up_to(1) == 0 ? Slow::latest : Slow::close;
         if (up_to(1) == 0) {
             const std::size_t kind = up_to(5);
@@ -149,6 +149,7 @@ private:
 
     void act(World::Peer &peer) {
         if (!world_.is_in(peer)) return;
+        const bool speaks = !is_sse(peer.client.manner().format) && !peer.left && !peer.broke_protocol;
         switch (up_to(19)) {
             case 0:
                 world_.kernel().client_resets(peer.socket);
@@ -159,12 +160,16 @@ private:
                 peer.left = true;
                 return;
             case 2:
-                if (!peer.left) world_.says(peer, 8, "\x03\xe8");
+                if (is_sse(peer.client.manner().format))
+                    world_.kernel().client_ends(peer.socket);
+                else if (!peer.left)
+                    world_.says(peer, 8, "\x03\xe8");
                 peer.left = true;
                 return;
             case 3:
                 if (peer.left) return;
-                peer.broke_protocol = true;
+                // Of Server-Sent Events this is dropped, like all that their clients say.
+                if (!is_sse(peer.client.manner().format)) peer.broke_protocol = true;
                 return world_.kernel().client_sends(peer.socket, "\xff\xff\xff\xff");
             case 4:
                 peer.reads = !peer.reads;
@@ -175,7 +180,7 @@ private:
             case 6:
             case 7:
             case 8:
-                if (!peer.left && !peer.broke_protocol) world_.says(peer, 9, std::to_string(++pings_));
+                if (speaks) world_.says(peer, 9, std::to_string(++pings_));
                 return;
             case 9:
                 if (!peer.left && !peer.broke_protocol) say_in_pieces(peer);
@@ -197,6 +202,7 @@ private:
 
     /// More than is read of it in a turn.
     void flood(World::Peer &peer) {
+        if (is_sse(peer.client.manner().format)) peer.broke_protocol = true;  // nobody does it who only listens
         say_in_pieces(peer);
         std::string frames = std::exchange(peer.unsent, {});
         while (frames.size() < 300'000) frames += websocket::test::text(std::string(999, 'x'));

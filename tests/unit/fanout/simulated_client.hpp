@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// A client of the stream, of either format, that believes nothing: it parses every byte that it is sent and holds it to what was
+/// A client of the stream, of any format, that believes nothing: it parses every byte that it is sent and holds it to what was
 /// published. It shares no code with the server but the words. One thread; a value.
 ///
 /// What it checks: 101 first, then `hello` (JSON); whole frames only; each event once, in order and as published; `lagged` only for what
-/// had left the ring (or was not the newest, for `latest`; never, for `close`), so that heard + missed = the difference of the offsets;
-/// `reset` as history went; pongs that answer its newest ping; nothing behind the close.
+/// had left the ring (or was not the newest, for `latest`; for `close` only where it came too late), so that heard + missed = the difference of the offsets;
+/// `reset` as history went; pongs that answer its newest ping; nothing behind the close. Of Server-Sent Events: that each block's id is
+/// the position that it brings the client to.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,6 +21,7 @@
 
 #include "base/base64.hpp"
 #include "fanout/manner.hpp"
+#include "unit/fanout/event_stream_reader.hpp"
 
 namespace mempool::test {
 
@@ -56,7 +58,8 @@ public:
           history_(start.history),
           next_(start.next),
           expects_hello_(manner.format == Format::json),
-          expects_reset_(manner.format == Format::text && start.of_another) {}
+          expects_reset_(manner.format != Format::json && start.of_another),
+          expects_beginning_(is_sse(manner.format) && !start.of_another) {}
 
     void take(std::string_view bytes) {
         unparsed_.append(bytes);
@@ -66,6 +69,7 @@ public:
             unparsed_.erase(0, preamble.size());
             greeted_ = true;
         }
+        if (is_sse(manner_.format)) return take_blocks();
         std::size_t used = 0;
         while (const std::optional<std::size_t> size = frame(std::string_view(unparsed_).substr(used))) used += *size;
         unparsed_.erase(0, used);
@@ -80,12 +84,14 @@ public:
     void pinged_server(const std::string &payload) { pings_.push_back(payload); }
 
     Manner manner() const { return manner_; }
-    bool in_the_middle() const { return !unparsed_.empty(); }
+    bool in_the_middle() const { return !unparsed_.empty() || blocks_.in_the_middle(); }
     bool greeted() const { return greeted_; }
     std::uint64_t next() const { return next_; }
     std::size_t history() const { return history_; }
     std::uint64_t missed() const { return missed_; }
     bool drained() const { return drained_; }
+    /// Blocks with nothing but an empty comment.
+    int signs_of_life() const { return signs_of_life_; }
     std::optional<unsigned> close_code() const { return close_code_; }
     std::size_t pings_unanswered() const { return pings_.size(); }
 
@@ -110,6 +116,57 @@ private:
         EXPECT_FALSE(close_code_) << "a frame behind the close";
         hear(static_cast<unsigned>(byte(0) & 0x0F), in.substr(header, size));
         return header + size;
+    }
+
+    void take_blocks() {
+        blocks_.take(std::exchange(unparsed_, {}));
+        for (const EventStreamReader::Block &block : blocks_.blocks()) {
+            EXPECT_FALSE(close_code_) << "a block behind the end";
+            for (const std::string &comment : block.comments) hear_comment(comment);
+            if (block.data) {
+                EXPECT_FALSE(expects_beginning_);
+                hear_block(block);
+            } else if (block.comments.empty()) {
+                EXPECT_TRUE(std::exchange(expects_beginning_, false));
+            }
+            if (::testing::Test::HasFatalFailure()) return;
+            EXPECT_EQ(block.last_id, told_[history_].epoch + ":" + std::to_string(next_ - 1));
+        }
+    }
+
+    void hear_block(const EventStreamReader::Block &block) {
+        if (manner_.format == Format::sse_json) {
+            EXPECT_EQ(boost::json::parse(*block.data).at("type").as_string(), block.event);
+            return hear_json(1, *block.data);
+        }
+        if (block.event == "reset" || block.event == "lagged" || block.event == "draining") {
+            ASSERT_TRUE(block.data->starts_with(block.event + " "));
+            if (block.event == "draining") {
+                ASSERT_EQ(block.data->substr(9), std::to_string(block.retry_ms.value_or(0)));
+            }
+            return hear_text(1, *block.data);
+        }
+        const History &history = told_[history_];
+        ASSERT_GE(next_, history.first);
+        ASSERT_LT(next_, history.tail());
+        const History::Said &said = history.said[static_cast<std::size_t>(next_ - history.first)];
+        ASSERT_EQ(*block.data, said.opcode == 2 ? base64(said.payload) : with_lf(said.payload));
+        ASSERT_EQ(block.event, said.payload.starts_with("batch ") ? "batch" : "message");
+        on_event(said.opcode, said.payload);
+    }
+
+    void hear_comment(const std::string &comment) {
+        if (comment.empty()) {
+            ++signs_of_life_;
+        } else if (comment == "draining") {
+            ASSERT_TRUE(drained_);
+            close_code_ = 1001;
+        } else {
+            ASSERT_EQ(comment, "resume " + told_[history_].epoch + ":" + std::to_string(next_ - 1));
+            ASSERT_EQ(manner_.slow, Slow::close);
+            ASSERT_LT(next_, told_[history_].head);
+            close_code_ = 1013;
+        }
     }
 
     void hear(unsigned opcode, std::string_view payload) {
@@ -193,8 +250,11 @@ private:
 
     void on_lagged(std::uint64_t missed) {
         ASSERT_FALSE(expects_reset_);
-        ASSERT_NE(manner_.slow, Slow::close);
         ASSERT_GT(missed, 0U);
+        if (manner_.slow == Slow::close) {
+            ASSERT_EQ(next_, start_.next);
+            ASSERT_EQ(missed, start_.retained - start_.next);
+        }
         next_ += missed;
         missed_ += missed;
         const History &history = told_[history_];
@@ -239,11 +299,14 @@ private:
     std::uint64_t next_;
     bool expects_hello_;
     bool expects_reset_;
+    bool expects_beginning_;  // an id alone
     std::uint64_t missed_ = 0;
     bool greeted_ = false;
     bool drained_ = false;
     std::optional<unsigned> close_code_;
     std::string unparsed_;
+    EventStreamReader blocks_;
+    int signs_of_life_ = 0;
     std::vector<std::string> pings_;
     std::vector<Reply> replies_;
 };

@@ -65,7 +65,7 @@ public:
     /// when_gone: called where the event is destroyed.
     void publish(std::size_t bytes, bool binary = false, std::function<void()> when_gone = {}) {
         History &now = told_.back();
-        std::string payload = "event " + std::to_string(now.tail()) + " of " + now.epoch + " ";
+        std::string payload = "event " + std::to_string(now.tail()) + "\r\nof\r" + now.epoch + "\n\n ";
         payload.append(bytes, '.');
         now.said.push_back({binary ? 2U : 1U, payload});
         ring_.append(EventPtr(new Event{0, Message{std::move(payload), binary}},
@@ -146,6 +146,8 @@ public:
     /// The client reads up to so many bytes, and answers what it must.
     void reads(Peer &peer, std::size_t most) {
         peer.client.take(kernel_.client_reads(peer.socket, most));
+        // Of Server-Sent Events a client can only answer the end, by its own.
+        if (sees_end(peer)) kernel_.client_ends(peer.socket);
         for (const SimulatedClient::Reply &reply : peer.client.take_replies())
             if (peer.answers && !peer.left) says(peer, reply.opcode, reply.payload);
     }
@@ -187,7 +189,7 @@ public:
                 ASSERT_LT(turns, 10'000) << "it works and works";
             }
             for (Peer &peer : peers_) {
-                if (!peer.reads || kernel_.at(peer.socket).to_client.empty()) continue;
+                if (!peer.reads || (kernel_.at(peer.socket).to_client.empty() && !sees_end(peer))) continue;
                 reads(peer, std::string::npos);
                 more = true;
             }
@@ -216,6 +218,11 @@ private:
             audience_.start_over();
         }
         EXPECT_EQ(ring_.listeners(), audience_.clients());
+    }
+    bool sees_end(const Peer &peer) {
+        const SimulatedKernel::Connection &here = kernel_.at(peer.socket);
+        return is_sse(peer.client.manner().format) && peer.answers && here.server_finished && here.to_client.empty() &&
+               !here.client_ended && !here.server_ended;
     }
     bool has_news(const Peer &peer) {
         const SimulatedKernel::Connection &here = kernel_.at(peer.socket);

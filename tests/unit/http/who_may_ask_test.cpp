@@ -39,9 +39,9 @@ std::string verdict(const At &at, const Request &request) {
     return admission.headers.empty() ? "passes" : "passes with CORS";
 }
 
-const At on_loopback{Reach::loopback, {"https://app.example.com", "dev.test,[::2]"}};
-const At on_the_network{Reach::network, {"https://app.example.com, http://[2001:db8::1]:8080", ""}};
-const At on_a_unix_socket{Reach::unix_socket, {"https://app.example.com", "dev.test"}};
+const At on_loopback{Reach::loopback, {"https://app.example.com", "dev.test,[::2]", ""}};
+const At on_the_network{Reach::network, {"https://app.example.com, http://[2001:db8::1]:8080", "", ""}};
+const At on_a_unix_socket{Reach::unix_socket, {"https://app.example.com", "dev.test", ""}};
 
 }  // namespace
 
@@ -70,6 +70,26 @@ TEST(WhoMayAsk, behind_a_unix_socket_the_pages_own_origin_may_be_https) {
     for (const char *origin : {"https://b.example", "https://a.example:444", "ftp://a.example", "http://localhost",
                                "http://127.0.0.1", "null"})
         EXPECT_EQ(verdict(on_a_unix_socket, request(verb::post, "a.example", origin)), "forbidden_origin") << origin;
+}
+
+TEST(WhoMayAsk, a_foreign_page_may_read_but_not_hear_the_stream) {
+    for (const char *target : {"/events/mempool", "/events/mempool?since=0", "/events/other"}) {
+        Request asked = request(verb::get, "localhost", "https://evil.example");
+        EXPECT_EQ(verdict(on_loopback, asked), "passes");
+        asked.target(target);
+        EXPECT_EQ(verdict(on_loopback, asked), "forbidden_origin") << target;
+        asked.set(field::origin, "https://app.example.com");
+        EXPECT_EQ(verdict(on_loopback, asked), "passes with CORS") << target;
+    }
+}
+
+TEST(WhoMayAsk, below_a_prefix_a_foreign_page_does_not_hear_the_stream_either) {
+    const At below_a_prefix{Reach::loopback, {"", "", "/live"}};
+    Request asked = request(verb::get, "localhost", "https://evil.example");
+    asked.target("/live/events/mempool");
+    EXPECT_EQ(verdict(below_a_prefix, asked), "forbidden_origin");
+    asked.target("/events/mempool");  // is no stream there
+    EXPECT_EQ(verdict(below_a_prefix, asked), "passes");
 }
 
 TEST(WhoMayAsk, no_host_and_no_origin_is_no_browser) {
