@@ -126,6 +126,16 @@ inline std::vector<mempool_option_view> options() {
     return table;
 }
 
+/// The table of counters, in the order of the fields of mempool_stats; all its strings are static.
+inline std::vector<mempool_counter_view> counters() {
+    std::vector<mempool_counter_view> table(mempool_counter_count());
+    for (std::size_t index = 0; index < table.size(); ++index) {
+        table[index].struct_size = sizeof(mempool_counter_view);
+        check(mempool_counter_at(index, &table[index]));
+    }
+    return table;
+}
+
 // ---- outcomes ----
 
 /// What became of one transaction. A value.
@@ -456,6 +466,18 @@ public:
         stats.struct_size = sizeof stats;
         check(mempool_stats_read(pool_, &stats));
         return stats;
+    }
+    /// The same as text for Prometheus.
+    [[nodiscard]] std::string metrics_text() const {
+        std::string text;
+        for (std::size_t needed = 16 * 1024;;) {
+            text.resize(needed);
+            const mempool_status status = mempool_metrics_text(pool_, text.data(), text.size(), &needed);
+            if (status == MEMPOOL_TOO_LARGE) continue;
+            check(status);
+            text.resize(needed - 1);
+            return text;
+        }
     }
     /// How many listen at this moment.
     [[nodiscard]] std::size_t listener_count() const {

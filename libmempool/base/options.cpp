@@ -71,6 +71,7 @@ constexpr std::array<OptionRow, option_count> table{{
      "further names under which a pool on a loopback address may be asked; a list, comma-separated"},
     {Option::rate_limit_connections, integer, "rate_limit_connections", "connections", 0, 1'000'000, 0, "0", "0.1",
      "new connections a second and address, an IPv6 /64 being one; one more is answered 429; 0: no limit"},
+    {Option::metrics, boolean, "metrics", "", 0, 1, 1, "on", "0.1", "serve the counters at /metrics, for Prometheus"},
     {Option::dashboard, boolean, "dashboard", "", 0, 1, 1, "on", "0.1", "serve the page at /"},
 }};
 

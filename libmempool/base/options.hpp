@@ -40,6 +40,7 @@ enum class Option : std::size_t {
     origins,
     hosts,
     rate_limit_connections,
+    metrics,
     dashboard,
     count_,
 };

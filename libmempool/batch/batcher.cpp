@@ -87,6 +87,7 @@ std::vector<Batcher::Notices> Batcher::notices(const std::vector<Transaction> &t
 void Batcher::apply(Batch &batch) {
     if (!apply_) return;
     applying_ = &batch;
+    const Instant began = Clock::now();
     try {
         apply_(batch);
     } catch (const std::exception &error) {
@@ -94,6 +95,7 @@ void Batcher::apply(Batch &batch) {
     } catch (...) {
         once_there_is_memory([&] { batch.fail("apply threw something that is no std::exception"); });
     }
+    apply_time_ns_.add(static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - began).count()));
     applying_ = nullptr;
 }
 

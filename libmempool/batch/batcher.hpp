@@ -15,6 +15,7 @@
 
 #include "base/bell.hpp"
 #include "base/clock.hpp"
+#include "base/count.hpp"
 #include "batch/batch.hpp"
 #include "batch/outcomes.hpp"
 #include "channel/queue.hpp"
@@ -44,6 +45,8 @@ public:
 
     /// Any thread: whether the caller is inside run().
     bool on_batch_thread() const { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+    /// Nanoseconds spent inside apply. Any thread.
+    std::uint64_t apply_time_ns() const { return apply_time_ns_.get(); }
     /// On the batch thread: the batch that is being applied, or nullptr.
     Batch *applying() const { return applying_; }
 
@@ -85,6 +88,7 @@ private:
     Apply apply_;
     Batch *applying_ = nullptr;
     std::uint64_t number_ = 0;
+    Count apply_time_ns_;
     std::atomic<std::thread::id> thread_{};  // relaxed: a thread asks only about itself
 };
 

@@ -407,7 +407,8 @@ void Audience::drop(SeatId seat) {
 }
 
 /// Where waiting for the peer to read what was written would be waiting for nothing.
-void Audience::abort(SeatId seat) {
+void Audience::abort(SeatId seat, Liveness::Verdict why) {
+    (why == Liveness::Verdict::silent ? seats_.closed().silent : seats_.closed().stalled).add(1);
     kernel_.abort(leave(seat));
 }
 
@@ -436,7 +437,7 @@ void Audience::look() {
         if (seems == Liveness::Verdict::stalled) on_writable(look_at_);
         now = stamp();
         if (seems == Liveness::Verdict::quiet || !seats_.is(look_at_, Seats::taken)) continue;
-        if (!seats_.is(look_at_, Seats::closing) && verdict(look_at_, now) == seems) abort(look_at_);
+        if (!seats_.is(look_at_, Seats::closing) && verdict(look_at_, now) == seems) abort(look_at_, seems);
     }
     if (look_at_ < rows) return;
     looking_ = false;

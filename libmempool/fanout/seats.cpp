@@ -44,6 +44,7 @@ SeatId Seats::take(int socket, Manner manner, Offset next, Stamp now) {
     heard_at_[seat] = now;
     full_at_[seat] = now;
     ++count_;
+    of_format_[static_cast<std::size_t>(manner.format)].add(1);
     return seat;
 }
 
@@ -54,6 +55,7 @@ int Seats::release(SeatId seat) {
     sent_[seat] = 0;
     free_.push_back(seat);
     --count_;
+    of_format_[static_cast<std::size_t>(manner_[seat].format)].subtract(1);
     return std::exchange(socket_[seat], -1);
 }
 
@@ -91,6 +93,7 @@ void Seats::begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code
     here.ping.reset();
     websocket::append_close(here.out, code, reason);
     here.deadline = deadline;
+    if (code == websocket::CloseCode::overloaded) closed_.slow.add(1);
     set(seat, closing);
 }
 

@@ -43,9 +43,8 @@ public:
 
     boost::asio::io_context &context() { return context_; }
     std::size_t clients() const { return audience_.clients(); }
-    /// Any thread.
-    std::uint64_t events_sent() const { return audience_.events_sent(); }
-    std::uint64_t events_missed() const { return audience_.events_missed(); }
+    /// Any thread, its counts.
+    const Audience &audience() const { return audience_; }
     /// Before run().
     void add_tenant(Tenant &tenant) { tenants_.push_back(&tenant); }
 

@@ -116,9 +116,11 @@ Status ListenSocket::listen_on(const std::string &host, std::uint16_t port) {
     return {};
 }
 
-Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd)
+Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd,
+                   Counts &counts)
     : shard_(shard),
-      services_(services),
+      counts_(counts),
+      services_(std::move(services)),
       limits_(limits),
       max_connections_(crowd.max_connections),
       rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
@@ -159,6 +161,7 @@ void Listener::accept() {
             case ENOBUFS:
             case ENOMEM:
                 // The peers wait in the backlog; asking again at once would only spin.
+                counts_.accept_pauses.add(1);
                 pause_.expires_after(pause_without_descriptors);
                 pause_.async_wait([this](const boost::system::error_code &error) {
                     awaiting_ = false;
@@ -182,6 +185,7 @@ void Listener::admit(int socket, const sockaddr_storage &peer) {
     const bool is_room = sessions_.size() - refused_ + shard_.clients() < max_connections_;
     const bool is_seldom = rate_.take(rate_key(peer), Clock::now());
     const bool stays = is_room && is_seldom;
+    if (!stays) (is_seldom ? counts_.refused_max : counts_.refused_rate).add(1);
     if (!stays && refused_ >= refused_at_once) return let_go(socket);
     Session::Socket taken(shard_.context());
     try {
@@ -192,7 +196,11 @@ void Listener::admit(int socket, const sockaddr_storage &peer) {
     const auto session = std::make_shared<Session>(std::move(taken), *this);
     Reply refusal = stays ? Reply{} : is_seldom ? too_many_connections() : too_often();
     sessions_.emplace(session.get(), session);
-    if (stays) return session->start();
+    if (stays) {
+        counts_.accepted.add(1);
+        counts_.sessions.add(1);
+        return session->start();
+    }
     ++refused_;
     session->refuse(std::move(refusal));
 }
@@ -240,7 +248,10 @@ void Listener::stop_listening() {
 }
 
 void Listener::left(Session &session) {
-    if (session.refused()) --refused_;
+    if (session.refused())
+        --refused_;
+    else
+        counts_.sessions.subtract(1);
     sessions_.erase(&session);
     shard_.check_finished();
 }

@@ -15,6 +15,7 @@
 #include "fanout/shard.hpp"
 #include "fanout/tenant.hpp"
 #include "http/awaited.hpp"
+#include "http/counts.hpp"
 #include "http/rate.hpp"
 #include "http/routes.hpp"
 #include "http/session.hpp"
@@ -49,7 +50,8 @@ public:
         std::uint32_t connections_per_second;  // of one address; 0: no limit
     };
 
-    Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd);
+    /// counts: outlives it.
+    Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd, Counts &counts);
     ~Listener();
     Listener(const Listener &) = delete;
     Listener &operator=(const Listener &) = delete;
@@ -64,6 +66,7 @@ public:
     const Services &services() const { return services_; }
     Shard &shard() { return shard_; }
     Awaited &awaited() { return awaited_; }
+    Counts &counts() { return counts_; }
     void expect(Instant deadline) { shard_.expect(deadline); }
     void left(Session &session);
 
@@ -74,6 +77,7 @@ private:
     void stop_listening();
 
     Shard &shard_;
+    Counts &counts_;
     const Services services_;
     const Session::Limits limits_;
     const std::size_t max_connections_;

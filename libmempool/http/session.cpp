@@ -64,6 +64,7 @@ void Session::new_request() {
     cors_headers_.clear();
     head_ = false;
     keep_alive_ = false;
+    route_ = Route::unread;
 }
 
 void Session::read() {
@@ -107,6 +108,7 @@ bool Session::begin_body() {
     Request &request = parser_->get();
     resolve_target(request);
     head_ = request.method() == beast::http::verb::head;
+    route_ = route_of(path_of(request.target()));
     auto admission = listener_.services().who_may_ask.admit(request);
     if (admission.refusal) {
         answer_with(std::move(*admission.refusal));
@@ -211,6 +213,7 @@ void Session::upgrade(Upgrade upgrade) {
     boost::system::error_code error;
     const int socket = socket_.release(error);
     if (error) return end();
+    listener_.counts().answered(route_, 101);
     const auto early = buffer_.data();
     stage_ = Stage::ended;
     const auto self = shared_from_this();  // `early` lies in this session
@@ -226,6 +229,7 @@ void Session::answer_with(Reply reply) {
     keep_alive_ = keep_alive_ && !reply.close;
     reply.headers += cors_headers_;
     out_ = wire_bytes(reply, head_, keep_alive_);
+    if (!refused_) listener_.counts().answered(route_, reply.status);  // a connection refused is no request
     asio::async_write(
         socket_, asio::buffer(out_),
         [self = shared_from_this()](const boost::system::error_code &error, std::size_t) { self->on_written(error); });

@@ -94,6 +94,7 @@ private:
     bool head_ = false;
     bool keep_alive_ = false;
     bool draining_ = false;
+    Route route_ = Route::unread;  // of the present request
     boost::beast::flat_buffer buffer_;
     // Of the present request
     Gate gate_;

@@ -115,7 +115,13 @@ Status Pool::make_network() {
                                     options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
     shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
                                      Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
-    const http::Services services{intake_, outcomes_, draining_, options_[Option::dashboard] != 0,
+    const http::Services services{intake_,
+                                  outcomes_,
+                                  draining_,
+                                  options_[Option::dashboard] != 0,
+                                  options_[Option::metrics] != 0,
+                                  main_topic,
+                                  [this] { return observe(); },
                                   http::WhoMayAsk(options_.text(Option::listen_host), options_.text(Option::origins),
                                                   options_.text(Option::hosts))};
     const http::Session::Limits limits{ms(options_, Option::header_timeout_ms), ms(options_, Option::body_timeout_ms),
@@ -124,7 +130,8 @@ Status Pool::make_network() {
     listener_ = std::make_unique<http::Listener>(
         *shard_, std::move(socket), services, limits,
         http::Listener::Crowd{options_.size(Option::max_connections),
-                              static_cast<std::uint32_t>(options_[Option::rate_limit_connections])});
+                              static_cast<std::uint32_t>(options_[Option::rate_limit_connections])},
+        http_counts_);
     const std::lock_guard lock(mutex_);
     port_ = port;
     return {};
@@ -412,25 +419,6 @@ Status Pool::found(const Outcome &outcome) const {
         return {Code::gone, "the outcome is no longer kept: the last " +
                                 std::to_string(options_[Option::outcomes_capacity]) + " are (outcomes_capacity)"};
     return {};
-}
-
-Pool::Stats Pool::stats() const {
-    // The settled ones are read before the accepted ones: so none is settled that was not accepted.
-    const Outcomes::Totals settled = outcomes_.totals();
-    const std::uint64_t accepted = intake_.last_id();
-    const Shard *shard = state() == State::open ? nullptr : shard_.get();
-    return {accepted,
-            settled.applied,
-            settled.rejected,
-            accepted - settled.applied - settled.rejected,
-            settled.batches,
-            intake_.refused(),
-            topic_.ring.tail().value - 1,
-            queue_.length(),
-            queue_.bytes(),
-            topic_.ring.listeners(),
-            shard == nullptr ? 0 : shard->events_sent(),
-            shard == nullptr ? 0 : shard->events_missed()};
 }
 
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/counters.hpp"
 #include "base/options.hpp"
 #include "base/status.hpp"
 #include "batch/batcher.hpp"
@@ -36,6 +37,7 @@
 #include "batch/outcomes.hpp"
 #include "channel/queue.hpp"
 #include "channel/receiver.hpp"
+#include "http/counts.hpp"
 #include "pool/callbacks.hpp"
 #include "pool/topic.hpp"
 
@@ -91,13 +93,8 @@ public:
     Status on_event(Callbacks::Callback callback, std::uint64_t &registration);
     Status off_event(std::uint64_t registration);
     /// Exact by construction: accepted = applied + rejected + pending.
-    struct Stats {
-        std::uint64_t accepted, applied, rejected, pending, batches, refused;
-        std::uint64_t events;  // of the topic's present epoch
-        std::size_t queue_length, queue_bytes, listeners;
-        std::uint64_t events_sent, events_missed;  // by clients of the network, in all
-    };
-    Stats stats() const;
+    Counters stats() const;
+    Observation observe() const;
 
     /// Must not outlive the pool.
     std::unique_ptr<Receiver> subscribe() { return std::make_unique<Receiver>(topic_.ring); }
@@ -132,6 +129,7 @@ private:
     Intake intake_;
     Batcher batcher_;
     Callbacks callbacks_;
+    http::Counts http_counts_;
     std::unique_ptr<Shard> shard_;  // set by start() before its threads pass the gate, then constant
     std::unique_ptr<http::Listener> listener_;
     // A stop was asked for, and the queue refuses or is about to. Set once, by a signal handler too; relaxed: it only chooses words.

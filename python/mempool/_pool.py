@@ -50,6 +50,19 @@ class Stats:
     listeners: int  # clients of the network, callbacks, subscriptions
     events_sent: int  # to clients of the network, once for each client
     events_missed: int  # by them: a client's sent + missed = the difference of its offsets
+    apply_time_ns: int  # nanoseconds spent inside apply
+    ring_length: int  # events retained
+    ring_bytes: int
+    connections: int  # HTTP connections and clients of the stream
+    clients_text: int  # clients of the stream, by format
+    clients_json: int
+    connections_accepted: int
+    connections_refused_max: int  # there were max_connections
+    connections_refused_rate: int  # more from one address than rate_limit_connections
+    accept_pauses: int  # of 100 ms, as the system had no descriptor or memory for a connection
+    clients_closed_slow: int  # slow=close, and behind the ring
+    clients_closed_silent: int  # given up after pong_timeout_ms
+    clients_closed_stalled: int  # given up after stall_timeout_ms
 
 
 class Ticket:
@@ -180,6 +193,10 @@ class Pool:
     def stats(self) -> Stats:
         """The pool's counters at this moment, in every state. Any thread, every callback."""
         return Stats(**self._core.stats())
+
+    def metrics_text(self) -> str:
+        """The same as `GET /metrics` tells Prometheus (text format 0.0.4): for a program that is scraped itself. Any thread."""
+        return self._core.metrics_text()
 
     @property
     def listener_count(self) -> int:

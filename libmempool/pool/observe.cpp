@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/// What others may know of a pool: its counters, each read where it is counted.
+#include "fanout/shard.hpp"
+#include "pool/pool.hpp"
+
+namespace mempool {
+
+Counters Pool::stats() const {
+    // The settled ones are read before the accepted ones: so none is settled that was not accepted.
+    const Outcomes::Totals settled = outcomes_.totals();
+    const Ring::Retained retained = topic_.ring.retained();
+    Counters now;
+    using enum Counter;
+    now[accepted] = intake_.last_id();
+    now[applied] = settled.applied;
+    now[rejected] = settled.rejected;
+    now[pending] = now[accepted] - settled.applied - settled.rejected;
+    now[batches] = settled.batches;
+    now[refused] = intake_.refused();
+    now[events] = retained.tail.value - 1;
+    now[queue_length] = queue_.length();
+    now[queue_bytes] = queue_.bytes();
+    now[listeners] = topic_.ring.listeners();
+    now[apply_time_ns] = batcher_.apply_time_ns();
+    now[ring_length] = retained.events;
+    now[ring_bytes] = retained.bytes;
+    now[connections] = http_counts_.sessions.get();
+    now[connections_accepted] = http_counts_.accepted.get();
+    now[connections_refused_max] = http_counts_.refused_max.get();
+    now[connections_refused_rate] = http_counts_.refused_rate.get();
+    now[accept_pauses] = http_counts_.accept_pauses.get();
+    if (state() == State::open || !shard_) return now;
+    const Audience &audience = shard_->audience();
+    now[clients_text] = audience.clients(Format::text);
+    now[clients_json] = audience.clients(Format::json);
+    now[connections] += now[clients_text] + now[clients_json];
+    now[events_sent] = audience.events_sent();
+    now[events_missed] = audience.events_missed();
+    now[clients_closed_slow] = audience.closed().slow.get();
+    now[clients_closed_silent] = audience.closed().silent.get();
+    now[clients_closed_stalled] = audience.closed().stalled.get();
+    return now;
+}
+
+Observation Pool::observe() const {
+    Observation now;
+    now.counters = stats();
+    for (std::size_t route = 0; route < route_count; ++route)
+        for (std::size_t status = 0; status < status_classes.size(); ++status)
+            now.answers[route][status] = http_counts_.answers[route][status].get();
+    switch (state()) {
+        case State::open:
+            now.state = "open";
+            break;
+        case State::running:
+            now.state = "running";
+            break;
+        case State::draining:
+            now.state = "draining";
+            break;
+        case State::stopped:
+            now.state = "stopped";
+            break;
+    }
+    now.epoch = *topic_.ring.epoch();
+    return now;
+}
+
+}  // namespace mempool
