@@ -775,6 +775,38 @@ mempool_status mempool_metrics_text(mempool_handle *pool, char *buffer, std::siz
     });
 }
 
+mempool_status mempool_set_log(mempool_handle *pool, mempool_log_fn log, void *user, mempool_destroy_fn destroy) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (log == nullptr) return null("log");
+        const auto kept = std::make_shared<Keepsake>(user, destroy);
+        try {
+            Status status = here.set_log([log, kept](const core::Log::Entry &entry) {
+                mempool_log_view view{};
+                view.struct_size = sizeof view;
+                view.level = static_cast<std::int32_t>(entry.level);
+                view.time_us = entry.time_us;
+                view.text = entry.text;
+                log(kept->user, &view);
+            });
+            if (!status.ok()) kept->forget();
+            return status;
+        } catch (...) {
+            kept->forget();
+            throw;
+        }
+    });
+}
+
+mempool_status mempool_log_level(mempool_handle *pool, std::int32_t level) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (level < MEMPOOL_LOG_OFF || level > MEMPOOL_LOG_DEBUG)
+            return {Code::invalid, "log level " + std::to_string(level) +
+                                       " is none; give MEMPOOL_LOG_OFF (0) to MEMPOOL_LOG_DEBUG (4)"};
+        here.set_log_level(static_cast<core::LogLevel>(level));
+        return {};
+    });
+}
+
 void mempool_receiver_close(mempool_receiver *receiver) {
     if (receiver == nullptr || receiver->pool->forked()) return;
     delete receiver;

@@ -465,6 +465,7 @@ typedef struct mempool_stats {
     uint64_t clients_closed_slow; /* clients closed with 1013: slow=close, and behind the ring */
     uint64_t clients_closed_silent; /* clients given up after pong_timeout_ms */
     uint64_t clients_closed_stalled; /* clients given up after stall_timeout_ms */
+    uint64_t log_lost;          /* log messages that found no room, as the log callback was slower than what there was to say */
 } mempool_stats;
 
 /* Fills the counters. In every state of the pool; callable from every callback. Since 0.1. */
@@ -490,6 +491,33 @@ MEMPOOL_API mempool_status mempool_counter_at(size_t index, mempool_counter_view
  * to `buffer` where `capacity` bytes are enough. Out: how many are needed, the NUL included; it may differ from call to call. TOO_LARGE:
  * nothing was written (buffer may be NULL with capacity 0). In every state of the pool; callable from every callback. NO_MEMORY. Since 0.1. */
 MEMPOOL_API mempool_status mempool_metrics_text(mempool *pool, char *buffer, size_t capacity, size_t *needed);
+
+/* The log: what a person who runs the pool should know. The library prints nothing; without this callback nothing is said. Never a
+ * transaction, a message, a header, an address of a client or a reason of the host's: words of ours, names of options and numbers. */
+enum { MEMPOOL_LOG_OFF = 0, MEMPOOL_LOG_ERROR = 1, MEMPOOL_LOG_WARN = 2, MEMPOOL_LOG_INFO = 3, MEMPOOL_LOG_DEBUG = 4 };
+
+typedef struct mempool_log_view {
+    uint32_t struct_size;
+    int32_t level;              /* MEMPOOL_LOG_ERROR .. MEMPOOL_LOG_DEBUG */
+    int64_t time_us;            /* when it was said: microseconds since 1970, UTC */
+    const char *text;           /* one line without a newline, ASCII, below 240 bytes; borrowed until the callback returns */
+} mempool_log_view;
+
+/* Hears one message. Runs on the pool's callback thread, in the order in which they were said, never two at once, under no lock. */
+typedef void (*mempool_log_fn)(void *user, const mempool_log_view *message);
+
+/* Registers the one log callback; before mempool_start, else STATE. It hears what the level lets through (option log_level; errors and
+ * warnings unless set otherwise). Nobody waits for it: at most 256 messages wait, what comes beyond is lost, counted (log_lost), and the
+ * callback is told how many. What may happen often is said at once, then every ten seconds at most, with its number. It may call what an
+ * event callback may: mempool_stop answers REENTRANT, mempool_request_stop is allowed. The last message is "stopped" (info); a callback
+ * that does not return holds mempool_stop as an event callback does. In a child of fork it is never called, nor is `destroy`. A second call
+ * replaces the first, which is destroyed; the last one is destroyed when its thread ends, or with a pool that never ran. On failure
+ * `destroy` is not called: `user` stays yours. INVALID, STATE, NO_MEMORY. Since 0.1. */
+MEMPOOL_API mempool_status mempool_set_log(mempool *pool, mempool_log_fn log, void *user, mempool_destroy_fn destroy);
+
+/* Sets what is said from now on: MEMPOOL_LOG_OFF .. MEMPOOL_LOG_DEBUG, each with all before it. Callable from every callback. INVALID.
+ * Since 0.1. */
+MEMPOOL_API mempool_status mempool_log_level(mempool *pool, int32_t level);
 
 #ifdef __cplusplus
 }

@@ -377,6 +377,7 @@ class Pool {
 public:
     using Apply = std::function<void(Batch)>;
     using OnEvent = std::function<void(const EventView &)>;
+    using OnLog = std::function<void(const mempool_log_view &)>;
 
     Pool() { check(mempool_open(nullptr, &pool_)); }
     explicit Pool(const Config &config) { check(mempool_open(config.get(), &pool_)); }
@@ -508,6 +509,15 @@ public:
         held.release();
     }
 
+    /// Before start. Hears what the log has to say, on the callback thread; what leaves it as an exception ends there.
+    void set_log(OnLog log) const {
+        auto held = std::make_unique<OnLog>(std::move(log));
+        check(mempool_set_log(pool_, &run_log, held.get(), &destroy<OnLog>));
+        held.release();
+    }
+    /// MEMPOOL_LOG_OFF .. MEMPOOL_LOG_DEBUG.
+    void log_level(std::int32_t level) const { check(mempool_log_level(pool_, level)); }
+
     /// Returns how many listeners there were.
     std::size_t publish(std::string_view data, bool binary = false) const {
         mempool_publish_options options{};
@@ -556,6 +566,12 @@ private:
     static void run_event(void *user, const mempool_event *event) noexcept {
         try {
             (*static_cast<OnEvent *>(user))(EventView(event));
+        } catch (...) {
+        }
+    }
+    static void run_log(void *user, const mempool_log_view *message) noexcept {
+        try {
+            (*static_cast<OnLog *>(user))(*message);
         } catch (...) {
         }
     }

@@ -284,6 +284,16 @@ void add_pool(py::module_ &module) {
             },
             py::arg("apply"))
         .def(
+            "set_log",
+            [](const PoolObject &self, py::object log) {
+                const PythonOnLog callback(std::move(log));
+                const WithoutGil released;
+                self->set_log(callback);
+            },
+            py::arg("log"))
+        .def(
+            "log_level", [](const PoolObject &self, std::int32_t level) { self->log_level(level); }, py::arg("level"))
+        .def(
             "on_event",
             [](const PoolObject &self, py::object function) {
                 const PythonOnEvent callback(std::move(function));

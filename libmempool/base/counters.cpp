@@ -66,6 +66,8 @@ constexpr std::array<CounterRow, counter_count> table{{
      "reason=\"stalled\"",
      "Clients of the stream given up: slow=close and behind the ring, silent past pong_timeout_ms, stalled past "
      "stall_timeout_ms."},
+    {Counter::log_lost, counter, none, "log_lost", "mempool_log_messages_lost", "",
+     "Log messages that found no room, as the log callback was slower than what there was to say."},
 }};
 
 constexpr bool in_order() {

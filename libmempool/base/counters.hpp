@@ -44,6 +44,7 @@ enum class Counter : std::size_t {
     clients_closed_slow,
     clients_closed_silent,
     clients_closed_stalled,
+    log_lost,
     count_,
 };
 inline constexpr std::size_t counter_count = static_cast<std::size_t>(Counter::count_);

@@ -41,6 +41,7 @@ enum class Option : std::size_t {
     hosts,
     rate_limit_connections,
     metrics,
+    log_level,
     dashboard,
     count_,
 };

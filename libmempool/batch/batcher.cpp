@@ -2,6 +2,7 @@
 #include "batch/batcher.hpp"
 
 #include <algorithm>
+#include <cinttypes>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -97,6 +98,14 @@ void Batcher::apply(Batch &batch) {
     }
     apply_time_ns_.add(static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - began).count()));
     applying_ = nullptr;
+    if (log_ == nullptr || !batch.failed()) return;
+    // Not the reason: it is the host's text, and may quote a transaction.
+    if (const std::uint64_t failed = failures_.happened(Clock::now()); failed > 0)
+        log_->write(LogLevel::error,
+                    "apply failed: all %zu transactions of batch %" PRIu64
+                    " are rejected (their outcomes say why); failed "
+                    "batches since this was last said: %" PRIu64,
+                    batch.transactions().size(), number_ + 1, failed);
 }
 
 }  // namespace mempool

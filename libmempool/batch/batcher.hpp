@@ -16,6 +16,7 @@
 #include "base/bell.hpp"
 #include "base/clock.hpp"
 #include "base/count.hpp"
+#include "base/log.hpp"
 #include "batch/batch.hpp"
 #include "batch/outcomes.hpp"
 #include "channel/queue.hpp"
@@ -30,8 +31,9 @@ public:
         milliseconds interval;
     };
 
-    Batcher(Queue &queue, EventSource &source, Outcomes &outcomes, Limits limits)
-        : queue_(queue), source_(source), settling_(std::make_shared<Settling>(outcomes)), limits_(limits) {}
+    /// log: nullptr where nobody reads it; outlives it.
+    Batcher(Queue &queue, EventSource &source, Outcomes &outcomes, Limits limits, Log *log = nullptr)
+        : queue_(queue), source_(source), log_(log), settling_(std::make_shared<Settling>(outcomes)), limits_(limits) {}
     Batcher(const Batcher &) = delete;
     Batcher &operator=(const Batcher &) = delete;
 
@@ -82,6 +84,7 @@ private:
 
     Queue &queue_;
     EventSource &source_;
+    Log *const log_;
     const std::shared_ptr<Settling> settling_;
     const std::shared_ptr<Room> room_ = std::make_shared<Room>();
     const Limits limits_;
@@ -89,6 +92,7 @@ private:
     Batch *applying_ = nullptr;
     std::uint64_t number_ = 0;
     Count apply_time_ns_;
+    Seldom failures_;
     std::atomic<std::thread::id> thread_{};  // relaxed: a thread asks only about itself
 };
 

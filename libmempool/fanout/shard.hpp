@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "base/wake_fd.hpp"
 #include "channel/ring.hpp"
 #include "fanout/audience.hpp"
@@ -36,7 +37,8 @@ public:
     };
 
     /// Throws std::system_error, or Asio's own, where the kernel gives no descriptor.
-    Shard(std::string topic, Ring &ring, const Limits &limits);
+    /// log: outlives it.
+    Shard(std::string topic, Ring &ring, const Limits &limits, Log &log);
     ~Shard();
     Shard(const Shard &) = delete;
     Shard &operator=(const Shard &) = delete;
@@ -71,7 +73,10 @@ private:
     void go_on();
     void expire();
 
+    void tell_closed();
+
     const Limits limits_;
+    Log &log_;
     WakeFd wake_;
     Sockets sockets_;
     Audience audience_;
@@ -84,6 +89,9 @@ private:
     bool watching_ = false;   // ready_
     bool scheduled_ = false;  // a turn is
     bool draining_ = false;
+    Seldom without_memory_;
+    Seldom closed_;
+    std::uint64_t closed_seen_ = 0;
 };
 
 }  // namespace mempool

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cinttypes>
 #include <cstring>
 #include <random>
 #include <system_error>
@@ -117,9 +118,10 @@ Status ListenSocket::listen_on(const std::string &host, std::uint16_t port) {
 }
 
 Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd,
-                   Counts &counts)
+                   Counts &counts, Log &log)
     : shard_(shard),
       counts_(counts),
+      log_(log),
       services_(std::move(services)),
       limits_(limits),
       max_connections_(crowd.max_connections),
@@ -162,6 +164,12 @@ void Listener::accept() {
             case ENOMEM:
                 // The peers wait in the backlog; asking again at once would only spin.
                 counts_.accept_pauses.add(1);
+                if (const std::uint64_t times = pauses_.happened(Clock::now()); times > 0)
+                    log_.write(
+                        LogLevel::warn,
+                        "the system has no descriptor or memory for one more connection: none is taken in for 100 ms; "
+                        "raise the limit of open files (ulimit -n); times since this was last said: %" PRIu64,
+                        times);
                 pause_.expires_after(pause_without_descriptors);
                 pause_.async_wait([this](const boost::system::error_code &error) {
                     awaiting_ = false;
@@ -185,7 +193,10 @@ void Listener::admit(int socket, const sockaddr_storage &peer) {
     const bool is_room = sessions_.size() - refused_ + shard_.clients() < max_connections_;
     const bool is_seldom = rate_.take(rate_key(peer), Clock::now());
     const bool stays = is_room && is_seldom;
-    if (!stays) (is_seldom ? counts_.refused_max : counts_.refused_rate).add(1);
+    if (!stays) {
+        (is_seldom ? counts_.refused_max : counts_.refused_rate).add(1);
+        tell_refused(is_seldom);
+    }
     if (!stays && refused_ >= refused_at_once) return let_go(socket);
     Session::Socket taken(shard_.context());
     try {
@@ -203,6 +214,21 @@ void Listener::admit(int socket, const sockaddr_storage &peer) {
     }
     ++refused_;
     session->refuse(std::move(refusal));
+}
+
+void Listener::tell_refused(bool for_max) {
+    const std::uint64_t times = (for_max ? too_many_ : too_often_).happened(Clock::now());
+    if (times == 0) return;
+    if (for_max)
+        log_.write(
+            LogLevel::warn,
+            "max_connections reached: %zu connections are held; refused with 503 since this was last said: %" PRIu64,
+            max_connections_, times);
+    else
+        log_.write(LogLevel::warn,
+                   "an address connects more often than rate_limit_connections; refused with 429 since this was last "
+                   "said: %" PRIu64,
+                   times);
 }
 
 Instant Listener::expire(Instant now) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/log.hpp"
 #include "base/status.hpp"
 #include "fanout/shard.hpp"
 #include "fanout/tenant.hpp"
@@ -50,8 +51,9 @@ public:
         std::uint32_t connections_per_second;  // of one address; 0: no limit
     };
 
-    /// counts: outlives it.
-    Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd, Counts &counts);
+    /// counts, log: outlive it.
+    Listener(Shard &shard, ListenSocket socket, Services services, Session::Limits limits, Crowd crowd, Counts &counts,
+             Log &log);
     ~Listener();
     Listener(const Listener &) = delete;
     Listener &operator=(const Listener &) = delete;
@@ -75,9 +77,11 @@ private:
     void accept();
     void admit(int socket, const sockaddr_storage &peer);
     void stop_listening();
+    void tell_refused(bool for_max);
 
     Shard &shard_;
     Counts &counts_;
+    Log &log_;
     const Services services_;
     const Session::Limits limits_;
     const std::size_t max_connections_;
@@ -86,7 +90,10 @@ private:
     boost::asio::posix::stream_descriptor listening_;
     boost::asio::steady_timer pause_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;
-    bool awaiting_ = false;    // a connection, or the end of a pause
+    bool awaiting_ = false;  // a connection, or the end of a pause
+    Seldom too_many_;
+    Seldom too_often_;
+    Seldom pauses_;
     std::size_t refused_ = 0;  // of the sessions, those that are only told so
 };
 

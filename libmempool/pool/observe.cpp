@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// What others may know of a pool: its counters, each read where it is counted.
+/// What others may know of a pool: its counters, each read where it is counted, and the first words of its log.
+#include <sys/resource.h>
+
+#include <cstdint>
+
 #include "fanout/shard.hpp"
+#include "http/listener.hpp"
 #include "pool/pool.hpp"
 
 namespace mempool {
@@ -29,6 +34,7 @@ Counters Pool::stats() const {
     now[connections_refused_max] = http_counts_.refused_max.get();
     now[connections_refused_rate] = http_counts_.refused_rate.get();
     now[accept_pauses] = http_counts_.accept_pauses.get();
+    now[log_lost] = log_.lost();
     if (state() == State::open || !shard_) return now;
     const Audience &audience = shard_->audience();
     now[clients_text] = audience.clients(Format::text);
@@ -64,6 +70,22 @@ Observation Pool::observe() const {
     }
     now.epoch = *topic_.ring.epoch();
     return now;
+}
+
+/// The first words of the log, when nothing can fail any more.
+void Pool::tell_start() {
+    if (!listener_) return log_.write(LogLevel::info, "started, in process only");
+    log_.write(LogLevel::info, "listening on %s port %d", options_.text(Option::listen_host).c_str(),
+               static_cast<int>(port_));
+    rlimit files{};
+    const auto wanted = static_cast<rlim_t>(options_[Option::max_connections]);
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) return;
+    // The default passes the usual limit on purpose: who did not ask for so many need not be warned.
+    const bool asked = options_[Option::max_connections] != find_option("max_connections")->default_integer;
+    log_.write(
+        asked ? LogLevel::warn : LogLevel::info,
+        "max_connections %ju passes the limit of open files, %ju: beyond that connections wait; raise it (ulimit -n)",
+        static_cast<std::uintmax_t>(wanted), static_cast<std::uintmax_t>(files.rlim_cur));
 }
 
 }  // namespace mempool

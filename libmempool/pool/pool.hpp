@@ -30,6 +30,7 @@
 
 #include "base/clock.hpp"
 #include "base/counters.hpp"
+#include "base/log.hpp"
 #include "base/options.hpp"
 #include "base/status.hpp"
 #include "batch/batcher.hpp"
@@ -59,6 +60,9 @@ public:
     Pool &operator=(const Pool &) = delete;
 
     Status set_apply(Apply apply);
+    /// Whom the callback thread hands the log to; before start.
+    Status set_log(Log::Sink sink);
+    void set_log_level(LogLevel level) { log_.set_level(level); }
     Status start();
     /// timeout_ms < 0: drain_timeout_ms.
     Status stop(std::int64_t timeout_ms);
@@ -117,6 +121,7 @@ private:
     void callback_thread();
     void thread_ended();
     void begin_drain();
+    void tell_start();
     void finish_completions();
     void undo_start();
     Status found(const Outcome &outcome) const;
@@ -124,11 +129,12 @@ private:
     const Options options_;
     const std::uint32_t generation_;
     Topic topic_;
+    Callbacks callbacks_;
+    Log log_;
     Queue queue_;
     Outcomes outcomes_;
     Intake intake_;
     Batcher batcher_;
-    Callbacks callbacks_;
     http::Counts http_counts_;
     std::unique_ptr<Shard> shard_;  // set by start() before its threads pass the gate, then constant
     std::unique_ptr<http::Listener> listener_;

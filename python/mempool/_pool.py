@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import inspect
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Stats:
     clients_closed_slow: int  # slow=close, and behind the ring
     clients_closed_silent: int  # given up after pong_timeout_ms
     clients_closed_stalled: int  # given up after stall_timeout_ms
+    log_lost: int  # log messages that found no room
 
 
 class Ticket:
@@ -122,6 +124,7 @@ class Pool:
     apply(batch) decides on the batch thread: batch is a sequence of transactions (tx.id, tx.data, tx.reject(reason)); what it does
     not reject is applied; an exception rejects the whole batch with its text and goes to sys.unraisablehook. Without apply
     everything is applied. replace=True: start first stops a pool of this process that holds the port (a notebook cell run twice).
+    What the pool has to say goes to logging.getLogger("mempool"), from its callback thread: log_level="info" lets more through.
     Every other keyword is an option, as `mempool options` lists them: listen_port=3000. `with` starts and stops."""
 
     def __init__(self, apply: Apply | None = None, *, replace: bool = False, **options: OptionValue) -> None:
@@ -134,6 +137,8 @@ class Pool:
         self._registrations: list[tuple[Callable[[Event], object], int]] = []
         if apply is not None:
             self._core.set_apply(plain_callable(apply, "apply"))
+        if config.get_text("log_level") != "off":
+            self._core.set_log(_log)
 
     def start(self) -> None:
         """Start the threads and, where listen_host is not empty, listen; returns once clients can connect.
@@ -297,6 +302,15 @@ def _stop_all() -> None:
             pool.stop()
         except Error:  # an apply that does not return, a child of fork: nothing more can be done
             pass
+
+
+_logger = logging.getLogger("mempool")
+_LOG_LEVELS = (0, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)  # in the order of MEMPOOL_LOG_OFF and its like
+
+
+def _log(message: tuple[int, str]) -> None:
+    level, text = message
+    _logger.log(_LOG_LEVELS[level], "%s", text)
 
 
 def _url(host: str, port: int) -> str:

@@ -170,13 +170,8 @@ def test_connections_refused_are_counted_by_reason() -> None:
 def test_a_client_that_asked_to_be_closed_when_slow_is_counted() -> None:
     """slow=close and behind the ring: 1013, and clients_closed_slow is 1."""
     with serve(ring_capacity=2) as pool, WebSocket(pool.port, "/ws/mempool?slow=close", receive_buffer=4096) as slow:
-        message = b"x" * 60_000
-
-        def flood() -> bool:
-            pool.publish(message)
-            return pool.stats.clients_closed_slow > 0
-
-        until(flood, "it is closed as too slow")
+        for _ in range(200):  # more than the kernel holds for it: it falls behind the ring
+            pool.publish(b"x" * 60_000)
         assert slow.close_code() == 1013
         stats = pool.stats
         assert (stats.clients_closed_slow, stats.clients_closed_silent, stats.clients_closed_stalled) == (1, 0, 0)
