@@ -43,8 +43,8 @@ def series(kind: str, metric: str, labels: str) -> str:
 
 def check_one_truth(pool: mempool.Pool, http: Http) -> dict[str, Any]:
     """pool.stats, /stats, /metrics in both formats and metrics_text() agree on every counter; gives /stats."""
+    stats = http.ask("GET", "/stats").json  # first: a connection is counted when it is taken in, not when connect() returns
     before = dataclasses.asdict(pool.stats)
-    stats = http.ask("GET", "/stats").json
     plain = samples(http.ask("GET", "/metrics").body.decode())
     named = http.ask("GET", "/metrics", None, "Accept: application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1")
     mine = samples(pool.metrics_text())
