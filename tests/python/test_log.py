@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -42,6 +44,25 @@ def heard() -> Iterator[Heard]:
     logger.removeHandler(handler)
     logger.setLevel(before[0])
     logger.propagate = before[1]
+
+
+@pytest.fixture
+def serve_command(deadline: float) -> Callable[..., tuple[int, str]]:
+    """Runs `mempool serve` until it is ready, ends it by SIGTERM; its exit status, and what it said on standard error."""
+
+    def run(*flags: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "mempool", "serve", "--listen-port", "0", *flags]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None and process.stdout.readline().startswith("mempool listening on ")
+                process.send_signal(signal.SIGTERM)
+                rest, said = process.communicate(timeout=deadline)
+            finally:
+                process.kill()
+        assert rest == ""
+        return process.returncode, said
+
+    return run
 
 
 def serve(**options: Any) -> mempool.Pool:
@@ -191,3 +212,13 @@ with mempool.Pool(apply, listen_host="") as pool:
     quiet, said = result.stderr.splitlines()
     assert quiet == "quiet so far"
     assert said.startswith("apply failed: all 1 transactions of batch 1 are rejected")
+
+
+def test_serve_logs_to_standard_error(serve_command: Callable[..., tuple[int, str]]) -> None:
+    """`mempool serve --log-level info`: its life, a line each; nothing of it on standard output. By default nothing is said."""
+    status, said = serve_command("--log-level", "info", "--max-connections", "10")
+    assert status == 0
+    lines = [line.split(" ", 2)[2] for line in said.splitlines()]  # behind date and time
+    assert re.fullmatch(r"INFO mempool: listening on 127\.0\.0\.1 port \d+", lines[0])
+    assert lines[-1] == "INFO mempool: stopped"
+    assert serve_command("--max-connections", "10") == (0, "")
