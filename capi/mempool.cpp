@@ -5,6 +5,8 @@
 /// A `mempool` handle counts the host's references; the pool itself is shared with its own threads and with receivers. With the last
 /// release a pool is abandoned: it ends by itself. In a forked child nothing of the parent's pool is touched or freed.
 
+#include "base/counters.hpp"
+#include "base/exposition.hpp"
 #include "base/memory.hpp"
 #include "boundary.hpp"
 #include "handles.hpp"
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -727,21 +730,80 @@ mempool_status mempool_listener_count(mempool_handle *pool, const char *topic, s
 
 mempool_status mempool_stats_read(mempool_handle *pool, mempool_stats *stats) {
     return with_pool(pool, [&](core::Pool &here) -> Status {
-        const core::Pool::Stats now = here.stats();
+        // Behind its first 8 bytes the struct is the table of counters: a test reads the names in the header.
+        static_assert(sizeof(mempool_stats) ==
+                      offsetof(mempool_stats, accepted) + sizeof(std::uint64_t) * core::counter_count);
+        const core::Counters now = here.stats();
         mempool_stats view{};
-        view.accepted = now.accepted;
-        view.applied = now.applied;
-        view.rejected = now.rejected;
-        view.pending = now.pending;
-        view.batches = now.batches;
-        view.refused = now.refused;
-        view.events = now.events;
-        view.queue_length = now.queue_length;
-        view.queue_bytes = now.queue_bytes;
-        view.listeners = now.listeners;
-        view.events_sent = now.events_sent;
-        view.events_missed = now.events_missed;
+        std::memcpy(reinterpret_cast<char *>(&view) + offsetof(mempool_stats, accepted), now.values().data(),
+                    now.values().size_bytes());
         return fill(stats, "stats", view);
+    });
+}
+
+std::size_t mempool_counter_count(void) {
+    return core::counter_count;
+}
+
+mempool_status mempool_counter_at(std::size_t index, mempool_counter_view *counter) {
+    return guard([&]() -> Status {
+        const auto table = core::counter_table();
+        if (index >= table.size())
+            return {Code::not_found, "there are " + std::to_string(table.size()) + " counters, from 0 on"};
+        const core::CounterRow &row = table[index];
+        mempool_counter_view view{};
+        view.kind = static_cast<std::int32_t>(row.kind);
+        view.name = row.name;
+        view.metric = row.metric;
+        view.labels = row.labels;
+        view.doc = row.doc;
+        return fill(counter, "counter", view);
+    });
+}
+
+mempool_status mempool_metrics_text(mempool_handle *pool, char *buffer, std::size_t capacity, std::size_t *needed) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (needed == nullptr) return null("needed");
+        if (buffer == nullptr && capacity > 0) return null("buffer");
+        const std::string text = core::exposition_of(here.observe(), core::Exposition::prometheus);
+        *needed = text.size() + 1;
+        if (capacity < *needed)
+            return {Code::too_large, "the metrics need " + std::to_string(*needed) + " bytes; the buffer has " +
+                                         std::to_string(capacity)};
+        std::memcpy(buffer, text.c_str(), *needed);
+        return {};
+    });
+}
+
+mempool_status mempool_set_log(mempool_handle *pool, mempool_log_fn log, void *user, mempool_destroy_fn destroy) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (log == nullptr) return null("log");
+        const auto kept = std::make_shared<Keepsake>(user, destroy);
+        try {
+            Status status = here.set_log([log, kept](const core::Log::Entry &entry) {
+                mempool_log_view view{};
+                view.struct_size = sizeof view;
+                view.level = static_cast<std::int32_t>(entry.level);
+                view.time_us = entry.time_us;
+                view.text = entry.text;
+                log(kept->user, &view);
+            });
+            if (!status.ok()) kept->forget();
+            return status;
+        } catch (...) {
+            kept->forget();
+            throw;
+        }
+    });
+}
+
+mempool_status mempool_log_level(mempool_handle *pool, std::int32_t level) {
+    return with_pool(pool, [&](core::Pool &here) -> Status {
+        if (level < MEMPOOL_LOG_OFF || level > MEMPOOL_LOG_DEBUG)
+            return {Code::invalid, "log level " + std::to_string(level) +
+                                       " is none; give MEMPOOL_LOG_OFF (0) to MEMPOOL_LOG_DEBUG (4)"};
+        here.set_log_level(static_cast<core::LogLevel>(level));
+        return {};
     });
 }
 

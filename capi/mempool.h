@@ -435,7 +435,8 @@ MEMPOOL_API mempool_status mempool_listener_count(mempool *pool, const char *top
 MEMPOOL_API void mempool_receiver_close(mempool_receiver *receiver);
 
 /* ---------------------------------------------------------------------------------------------------------------------
- * 11 OBSERVING. Counters are exact and only grow; what is "now" is of the moment of the call.
+ * 11 OBSERVING. Counters are exact and only grow; what is "now" is of the moment of the call. Clients of the network read the same at
+ * GET /stats (JSON) and, for Prometheus, GET /metrics.
  */
 typedef struct mempool_stats {
     uint32_t struct_size;
@@ -452,10 +453,74 @@ typedef struct mempool_stats {
     uint64_t listeners;         /* now: clients of the network, callbacks, receivers */
     uint64_t events_sent;       /* to clients of the network, counted once for each client; a client's sent and missed */
     uint64_t events_missed;     /* together are the difference of the offsets between which it listened */
+    uint64_t apply_time_ns;     /* nanoseconds spent inside the apply callback */
+    uint64_t ring_length;       /* now: events retained (ring_capacity) */
+    uint64_t ring_bytes;        /* now: bytes of their payloads (ring_bytes) */
+    uint64_t connections;       /* now: HTTP connections and clients of the stream (max_connections) */
+    uint64_t clients_text;      /* now: clients of the stream that hear text over a WebSocket */
+    uint64_t clients_json;      /* now: those that hear JSON over one */
+    uint64_t clients_sse_text;  /* now: those that hear text as Server-Sent Events */
+    uint64_t clients_sse_json;  /* now: those that hear JSON so */
+    uint64_t connections_accepted; /* taken in */
+    uint64_t connections_refused_max; /* refused: there were max_connections */
+    uint64_t connections_refused_rate; /* refused: more from one address than rate_limit_connections */
+    uint64_t accept_pauses;     /* pauses of 100 ms in taking connections in, as the system had no descriptor or memory for one */
+    uint64_t clients_closed_slow; /* clients closed (a WebSocket with 1013): slow=close, and behind the ring */
+    uint64_t clients_closed_silent; /* clients given up after pong_timeout_ms */
+    uint64_t clients_closed_stalled; /* clients given up after stall_timeout_ms */
+    uint64_t log_lost;          /* log messages that found no room, as the log callback was slower than what there was to say */
 } mempool_stats;
 
 /* Fills the counters. In every state of the pool; callable from every callback. Since 0.1. */
 MEMPOOL_API mempool_status mempool_stats_read(mempool *pool, mempool_stats *stats);
+
+enum { MEMPOOL_COUNTER = 0, MEMPOOL_GAUGE = 1 };
+
+typedef struct mempool_counter_view {
+    uint32_t struct_size;
+    int32_t kind;               /* MEMPOOL_COUNTER: only grows; MEMPOOL_GAUGE: of now */
+    const char *name;           /* of the field of mempool_stats: "events_sent" */
+    const char *metric;         /* for Prometheus: "mempool_events_sent_total" is this and, for a counter, "_total" */
+    const char *labels;         /* of the metric, "reason=\"slow\"", or "" */
+    const char *doc;            /* one sentence */
+} mempool_counter_view;
+
+/* How many counters mempool_stats has, and the one at `index` in the order of its fields. All strings are static. NOT_FOUND past the
+ * end. Since 0.1. */
+MEMPOOL_API size_t mempool_counter_count(void);
+MEMPOOL_API mempool_status mempool_counter_at(size_t index, mempool_counter_view *counter);
+
+/* The counters as GET /metrics tells them: Prometheus text format 0.0.4, NUL-terminated, for a host that is scraped itself. Copies them
+ * to `buffer` where `capacity` bytes are enough. Out: how many are needed, the NUL included; it may differ from call to call. TOO_LARGE:
+ * nothing was written (buffer may be NULL with capacity 0). In every state of the pool; callable from every callback. NO_MEMORY. Since 0.1. */
+MEMPOOL_API mempool_status mempool_metrics_text(mempool *pool, char *buffer, size_t capacity, size_t *needed);
+
+/* The log: what a person who runs the pool should know. The library prints nothing; without this callback nothing is said. Never a
+ * transaction, a message, a header, an address of a client or a reason of the host's: words of ours, names of options and numbers. */
+enum { MEMPOOL_LOG_OFF = 0, MEMPOOL_LOG_ERROR = 1, MEMPOOL_LOG_WARN = 2, MEMPOOL_LOG_INFO = 3, MEMPOOL_LOG_DEBUG = 4 };
+
+typedef struct mempool_log_view {
+    uint32_t struct_size;
+    int32_t level;              /* MEMPOOL_LOG_ERROR .. MEMPOOL_LOG_DEBUG */
+    int64_t time_us;            /* when it was said: microseconds since 1970, UTC */
+    const char *text;           /* one line without a newline, ASCII, below 240 bytes; borrowed until the callback returns */
+} mempool_log_view;
+
+/* Hears one message. Runs on the pool's callback thread, in the order in which they were said, never two at once, under no lock. */
+typedef void (*mempool_log_fn)(void *user, const mempool_log_view *message);
+
+/* Registers the one log callback; before mempool_start, else STATE. It hears what the level lets through (option log_level; errors and
+ * warnings unless set otherwise). Nobody waits for it: at most 256 messages wait, what comes beyond is lost, counted (log_lost), and the
+ * callback is told how many. What may happen often is said at once, then every ten seconds at most, with its number. It may call what an
+ * event callback may: mempool_stop answers REENTRANT, mempool_request_stop is allowed. The last message is "stopped" (info); a callback
+ * that does not return holds mempool_stop as an event callback does. In a child of fork it is never called, nor is `destroy`. A second call
+ * replaces the first, which is destroyed; the last one is destroyed when its thread ends, or with a pool that never ran. On failure
+ * `destroy` is not called: `user` stays yours. INVALID, STATE, NO_MEMORY. Since 0.1. */
+MEMPOOL_API mempool_status mempool_set_log(mempool *pool, mempool_log_fn log, void *user, mempool_destroy_fn destroy);
+
+/* Sets what is said from now on: MEMPOOL_LOG_OFF .. MEMPOOL_LOG_DEBUG, each with all before it. Callable from every callback. INVALID.
+ * Since 0.1. */
+MEMPOOL_API mempool_status mempool_log_level(mempool *pool, int32_t level);
 
 #ifdef __cplusplus
 }

@@ -126,6 +126,16 @@ inline std::vector<mempool_option_view> options() {
     return table;
 }
 
+/// The table of counters, in the order of the fields of mempool_stats; all its strings are static.
+inline std::vector<mempool_counter_view> counters() {
+    std::vector<mempool_counter_view> table(mempool_counter_count());
+    for (std::size_t index = 0; index < table.size(); ++index) {
+        table[index].struct_size = sizeof(mempool_counter_view);
+        check(mempool_counter_at(index, &table[index]));
+    }
+    return table;
+}
+
 // ---- outcomes ----
 
 /// What became of one transaction. A value.
@@ -367,6 +377,7 @@ class Pool {
 public:
     using Apply = std::function<void(Batch)>;
     using OnEvent = std::function<void(const EventView &)>;
+    using OnLog = std::function<void(const mempool_log_view &)>;
 
     Pool() { check(mempool_open(nullptr, &pool_)); }
     explicit Pool(const Config &config) { check(mempool_open(config.get(), &pool_)); }
@@ -457,6 +468,18 @@ public:
         check(mempool_stats_read(pool_, &stats));
         return stats;
     }
+    /// The same as text for Prometheus.
+    [[nodiscard]] std::string metrics_text() const {
+        std::string text;
+        for (std::size_t needed = 16 * 1024;;) {
+            text.resize(needed);
+            const mempool_status status = mempool_metrics_text(pool_, text.data(), text.size(), &needed);
+            if (status == MEMPOOL_TOO_LARGE) continue;
+            check(status);
+            text.resize(needed - 1);
+            return text;
+        }
+    }
     /// How many listen at this moment.
     [[nodiscard]] std::size_t listener_count() const {
         std::size_t listeners = 0;
@@ -485,6 +508,15 @@ public:
         check(mempool_set_apply(pool_, &run_apply, held.get(), &destroy<Apply>));
         held.release();
     }
+
+    /// Before start. Hears what the log has to say, on the callback thread; what leaves it as an exception ends there.
+    void set_log(OnLog log) const {
+        auto held = std::make_unique<OnLog>(std::move(log));
+        check(mempool_set_log(pool_, &run_log, held.get(), &destroy<OnLog>));
+        held.release();
+    }
+    /// MEMPOOL_LOG_OFF .. MEMPOOL_LOG_DEBUG.
+    void log_level(std::int32_t level) const { check(mempool_log_level(pool_, level)); }
 
     /// Returns how many listeners there were.
     std::size_t publish(std::string_view data, bool binary = false) const {
@@ -534,6 +566,12 @@ private:
     static void run_event(void *user, const mempool_event *event) noexcept {
         try {
             (*static_cast<OnEvent *>(user))(EventView(event));
+        } catch (...) {
+        }
+    }
+    static void run_log(void *user, const mempool_log_view *message) noexcept {
+        try {
+            (*static_cast<OnLog *>(user))(*message);
         } catch (...) {
         }
     }

@@ -91,6 +91,24 @@ void PythonOnEvent::operator()(const mempoolpp::EventView &event) const {
         Py_DECREF(result);
 }
 
+void PythonOnLog::operator()(const mempool_log_view &message) const {
+    const WithGil gil;
+    if (!gil.holds()) return;
+    py::object both;
+    try {
+        both = py::make_tuple(message.level, to_str(message.text));
+    } catch (py::error_already_set &error) {
+        error.restore();
+        PyErr_WriteUnraisable(function_.get());
+        return;
+    }
+    PyObject *result = call_python(function_.get(), both.ptr());
+    if (result == nullptr)
+        report_exception(function_.get());
+    else
+        Py_DECREF(result);
+}
+
 py::object to_python(const mempoolpp::EventView &event) {
     const EventMakers &make = EventMakers::get();
     switch (event.kind()) {

@@ -66,6 +66,16 @@ private:
     Callable function_;
 };
 
+/// Hands the log on to Python: function(level, text). What it raises goes to sys.unraisablehook.
+class PythonOnLog {
+public:
+    explicit PythonOnLog(py::object function) : function_(std::move(function)) {}
+    void operator()(const mempool_log_view &message) const;
+
+private:
+    Callable function_;
+};
+
 /// One of the dataclasses of mempool._events. Needs the GIL.
 py::object to_python(const mempoolpp::EventView &event);
 

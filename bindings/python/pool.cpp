@@ -5,6 +5,8 @@
 #include <signal.h>
 
 #include <condition_variable>
+#include <cstddef>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -177,12 +179,24 @@ py::tuple tx_wait(const PoolObject &self, std::uint64_t id, const std::optional<
 /// The counters by their names in mempool.h.
 py::dict stats(const PoolObject &self) {
     const mempool_stats now = self->stats();
-    using namespace py::literals;
-    return py::dict("accepted"_a = now.accepted, "applied"_a = now.applied, "rejected"_a = now.rejected,
-                    "pending"_a = now.pending, "batches"_a = now.batches, "refused"_a = now.refused,
-                    "events"_a = now.events, "queue_length"_a = now.queue_length, "queue_bytes"_a = now.queue_bytes,
-                    "listeners"_a = now.listeners, "events_sent"_a = now.events_sent,
-                    "events_missed"_a = now.events_missed);
+    py::dict all;
+    const char *field = reinterpret_cast<const char *>(&now) + offsetof(mempool_stats, accepted);
+    for (const mempool_counter_view &counter : mempoolpp::counters()) {
+        std::uint64_t value;
+        std::memcpy(&value, field, sizeof value);
+        field += sizeof value;
+        all[counter.name] = value;
+    }
+    return all;
+}
+
+/// (kind, name, metric, labels, doc), in the order of the table.
+py::list counters() {
+    py::list table;
+    for (const mempool_counter_view &row : mempoolpp::counters())
+        table.append(py::make_tuple(row.kind == MEMPOOL_COUNTER ? "counter" : "gauge", row.name, row.metric, row.labels,
+                                    row.doc));
+    return table;
 }
 
 std::string_view view(const py::bytes &data) {
@@ -213,6 +227,8 @@ void flush(const PoolObject &self, const std::optional<double> &timeout) {
 void add_pool(py::module_ &module) {
     using Released = py::call_guard<WithoutGil>;
 
+    module.def("counters", &counters);
+
     py::class_<ReceiverObject>(module, "Receiver")
         .def("next", &ReceiverObject::next, py::arg("timeout"))
         .def_property_readonly("closed", &ReceiverObject::closed)
@@ -240,6 +256,15 @@ void add_pool(py::module_ &module) {
         .def("submit_many", &submit_many, py::arg("data"))
         .def("flush", &flush, py::arg("timeout"))
         .def("stats", &stats)
+        .def("metrics_text",
+             [](const PoolObject &self) {
+                 std::string text;
+                 {
+                     const WithoutGil released;
+                     text = self->metrics_text();
+                 }
+                 return to_str(text);
+             })
         .def_property_readonly("listener_count", [](const PoolObject &self) { return self->listener_count(); })
         .def(
             "publish",
@@ -258,6 +283,16 @@ void add_pool(py::module_ &module) {
                 self->set_apply(callback);
             },
             py::arg("apply"))
+        .def(
+            "set_log",
+            [](const PoolObject &self, py::object log) {
+                const PythonOnLog callback(std::move(log));
+                const WithoutGil released;
+                self->set_log(callback);
+            },
+            py::arg("log"))
+        .def(
+            "log_level", [](const PoolObject &self, std::int32_t level) { self->log_level(level); }, py::arg("level"))
         .def(
             "on_event",
             [](const PoolObject &self, py::object function) {

@@ -10,6 +10,7 @@
 
 #include "base/ascii.hpp"
 #include "base/authority.hpp"
+#include "base/log.hpp"
 
 namespace mempool {
 namespace {
@@ -85,6 +86,9 @@ constexpr std::array<OptionRow, option_count> table{{
      "further names under which a pool on a loopback address may be asked; a list, comma-separated"},
     {Option::rate_limit_connections, integer, "rate_limit_connections", "connections", 0, 1'000'000, 0, "0", "0.1",
      "new connections a second and address, an IPv6 /64 being one; one more is answered 429; 0: no limit"},
+    {Option::metrics, boolean, "metrics", "", 0, 1, 1, "on", "0.1", "serve the counters at /metrics, for Prometheus"},
+    {Option::log_level, text, "log_level", "", 0, 8, 0, "warn", "0.1",
+     "what the log callback hears: off, error, warn, info or debug, each with all before it"},
     {Option::dashboard, boolean, "dashboard", "", 0, 1, 1, "on", "0.1", "serve the page at /"},
 }};
 
@@ -152,6 +156,9 @@ Status check_text(Option option, std::string_view value) {
         return {Code::invalid, "slow_allowed " + (value.empty() ? "(empty)" : quoted(value)) +
                                    " is not a list of policies; give one or more of lag, latest and close, "
                                    "comma-separated"};
+    if (option == Option::log_level && !log_level_of(value))
+        return {Code::invalid, "log_level " + (value.empty() ? "(empty)" : quoted(value)) +
+                                   " is none of off, error, warn, info, debug"};
     if (value.empty()) return {};
     if (option == Option::listen_host && !is_ip_address(std::string(value)))
         return {Code::invalid, "listen_host " + quoted(value) +

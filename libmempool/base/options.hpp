@@ -47,6 +47,8 @@ enum class Option : std::size_t {
     origins,
     hosts,
     rate_limit_connections,
+    metrics,
+    log_level,
     dashboard,
     count_,
 };

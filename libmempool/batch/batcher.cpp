@@ -2,6 +2,7 @@
 #include "batch/batcher.hpp"
 
 #include <algorithm>
+#include <cinttypes>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -88,6 +89,7 @@ std::vector<Batcher::Notices> Batcher::notices(const std::vector<Transaction> &t
 void Batcher::apply(Batch &batch) {
     if (!apply_) return;
     applying_ = &batch;
+    const Instant began = Clock::now();
     try {
         apply_(batch);
     } catch (const std::exception &error) {
@@ -95,7 +97,16 @@ void Batcher::apply(Batch &batch) {
     } catch (...) {
         once_there_is_memory([&] { batch.fail("apply threw something that is no std::exception"); });
     }
+    apply_time_ns_.add(static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - began).count()));
     applying_ = nullptr;
+    if (log_ == nullptr || !batch.failed()) return;
+    // Not the reason: it is the host's text, and may quote a transaction.
+    if (const std::uint64_t failed = failures_.happened(Clock::now()); failed > 0)
+        log_->write(LogLevel::error,
+                    "apply failed: all %zu transactions of batch %" PRIu64
+                    " are rejected (their outcomes say why); failed "
+                    "batches since this was last said: %" PRIu64,
+                    batch.transactions().size(), number_ + 1, failed);
 }
 
 }  // namespace mempool

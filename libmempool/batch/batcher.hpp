@@ -15,6 +15,8 @@
 
 #include "base/bell.hpp"
 #include "base/clock.hpp"
+#include "base/count.hpp"
+#include "base/log.hpp"
 #include "batch/batch.hpp"
 #include "batch/outcomes.hpp"
 #include "channel/queue.hpp"
@@ -29,8 +31,9 @@ public:
         milliseconds interval;
     };
 
-    Batcher(Queue &queue, EventSource &source, Outcomes &outcomes, Limits limits)
-        : queue_(queue), source_(source), settling_(std::make_shared<Settling>(outcomes)), limits_(limits) {}
+    /// log: nullptr where nobody reads it; outlives it.
+    Batcher(Queue &queue, EventSource &source, Outcomes &outcomes, Limits limits, Log *log = nullptr)
+        : queue_(queue), source_(source), log_(log), settling_(std::make_shared<Settling>(outcomes)), limits_(limits) {}
     Batcher(const Batcher &) = delete;
     Batcher &operator=(const Batcher &) = delete;
 
@@ -44,6 +47,8 @@ public:
 
     /// Any thread: whether the caller is inside run().
     bool on_batch_thread() const { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
+    /// Nanoseconds spent inside apply. Any thread.
+    std::uint64_t apply_time_ns() const { return apply_time_ns_.get(); }
     /// On the batch thread: the batch that is being applied, or nullptr.
     Batch *applying() const { return applying_; }
 
@@ -79,12 +84,15 @@ private:
 
     Queue &queue_;
     EventSource &source_;
+    Log *const log_;
     const std::shared_ptr<Settling> settling_;
     const std::shared_ptr<Room> room_ = std::make_shared<Room>();
     const Limits limits_;
     Apply apply_;
     Batch *applying_ = nullptr;
     std::uint64_t number_ = 0;
+    Count apply_time_ns_;
+    Seldom failures_;
     std::atomic<std::thread::id> thread_{};  // relaxed: a thread asks only about itself
 };
 

@@ -43,6 +43,8 @@ public:
     /// Submissions that found no room, waiting ones that gave up included; a batch of many is one.
     std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
     std::uint64_t last_id() const { return queue_.last_id(); }
+    /// Whether the queue would take one more, of now.
+    bool has_room() const { return queue_.takes_more(); }
 
 private:
     Queue::Push push(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim);

@@ -268,6 +268,11 @@ void Queue::request_close() noexcept {
     bell_.ring();
 }
 
+bool Queue::takes_more() const {
+    const std::lock_guard lock(mutex_);
+    return has_room();
+}
+
 std::size_t Queue::length() const {
     const std::lock_guard lock(mutex_);
     return waiting_.size();

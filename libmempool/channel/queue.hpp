@@ -73,6 +73,8 @@ public:
     /// rest at its next drain: who stands in line, and who waits for room, is told then.
     void request_close() noexcept;
 
+    /// Whether a push of one byte would not be told that the queue is full.
+    bool takes_more() const;
     std::size_t length() const;
     std::size_t bytes() const;
     /// The id given last; 0 where none was.

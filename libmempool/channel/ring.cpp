@@ -111,6 +111,11 @@ std::uint64_t Ring::length(const Cursor &cursor) const {
     return tail_ - (cursor.history < restarted_ ? restarted_at_ : cursor.next);
 }
 
+Ring::Retained Ring::retained() const {
+    const std::lock_guard lock(mutex_);
+    return {static_cast<std::size_t>(tail_ - head_), bytes_, epoch_, tail_};
+}
+
 Offset Ring::tail() const {
     const std::lock_guard lock(mutex_);
     return tail_;

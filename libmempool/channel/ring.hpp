@@ -106,6 +106,14 @@ public:
     std::size_t listeners() const;
     /// How many events a listener has not read, overwritten ones included (A18).
     std::uint64_t length(const Cursor &cursor) const;
+    struct Retained {
+        std::size_t events;
+        std::size_t bytes;  // of their payloads
+        EpochPtr epoch;
+        Offset tail;
+    };
+    /// All of one moment.
+    Retained retained() const;
     /// The offset that the next event will have.
     Offset tail() const;
 

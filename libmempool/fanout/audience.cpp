@@ -404,7 +404,8 @@ void Audience::drop(SeatId seat) {
 }
 
 /// Where waiting for the peer to read what was written would be waiting for nothing.
-void Audience::abort(SeatId seat) {
+void Audience::abort(SeatId seat, Liveness::Verdict why) {
+    (why == Liveness::Verdict::silent ? seats_.closed().silent : seats_.closed().stalled).add(1);
     kernel_.abort(leave(seat));
 }
 
@@ -429,7 +430,7 @@ void Audience::attend(SeatId seat, Liveness::Verdict seems) {
     if (seems == Liveness::Verdict::silent) read(seat, false);
     if (seems == Liveness::Verdict::stalled) on_writable(seat);
     if (!seats_.is(seat, Seats::taken) || seats_.is(seat, Seats::closing)) return;
-    if (presence_.verdict(seats_, seat, stamp()) == seems) abort(seat);
+    if (presence_.verdict(seats_, seat, stamp()) == seems) abort(seat, seems);
 }
 
 void Audience::look_again() {

@@ -80,6 +80,8 @@ public:
     /// Any thread.
     std::uint64_t events_sent() const { return seats_.events_sent(); }
     std::uint64_t events_missed() const { return seats_.events_missed(); }
+    std::uint64_t clients(Format format) const { return seats_.count_of(format); }
+    const Seats::Closed &closed() const { return seats_.closed(); }
 
 private:
     SeatId take_seat(int socket, const Joining &joining);
@@ -100,7 +102,7 @@ private:
     void on_writable(SeatId seat);
     void close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason);
     void drop(SeatId seat);
-    void abort(SeatId seat);
+    void abort(SeatId seat, Liveness::Verdict why);
     int leave(SeatId seat);
 
     void look();

@@ -45,6 +45,7 @@ SeatId Seats::take(int socket, Manner manner, Offset next, Stamp now) {
     heard_at_[seat] = now;
     full_at_[seat] = now;
     ++count_;
+    of_format_[static_cast<std::size_t>(manner.format)].add(1);
     return seat;
 }
 
@@ -55,6 +56,7 @@ int Seats::release(SeatId seat) {
     sent_[seat] = 0;
     free_.push_back(seat);
     --count_;
+    of_format_[static_cast<std::size_t>(manner_[seat].format)].subtract(1);
     return std::exchange(socket_[seat], -1);
 }
 
@@ -92,6 +94,7 @@ void Seats::begin_close(SeatId seat, const Lane &lane, websocket::CloseCode code
     here.ping.reset();
     append_close(here.out, manner_[seat].format, code, reason);
     here.deadline = deadline;
+    if (code == websocket::CloseCode::overloaded) closed_.slow.add(1);
     set(seat, closing);
     if (!is_sse(manner_[seat].format)) return;
     set(seat, peer_closed);  // it has no close to answer with

@@ -15,7 +15,7 @@
 /// events sent + events missed = the difference of its offsets, as every move of `next` is counted as the one or the other.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/count.hpp"
 #include "channel/offset.hpp"
 #include "fanout/kernel.hpp"
 #include "fanout/lane.hpp"
@@ -35,18 +36,6 @@ namespace mempool {
 
 /// Milliseconds since some moment of the audience's; they wrap after 49 days, so only differences mean anything.
 using Stamp = std::uint32_t;
-
-/// A count that one thread raises and any thread may read.
-class Count {
-public:
-    void add(std::uint64_t more) noexcept {
-        count_.store(count_.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
-    }
-    std::uint64_t get() const noexcept { return count_.load(std::memory_order_relaxed); }
-
-private:
-    std::atomic<std::uint64_t> count_{0};
-};
 
 class Seats {
 public:
@@ -103,6 +92,17 @@ public:
     /// Of all seats since the beginning. Any thread.
     std::uint64_t events_sent() const { return events_sent_.get(); }
     std::uint64_t events_missed() const { return events_missed_.get(); }
+    /// Taken now. Any thread.
+    std::uint64_t count_of(Format format) const { return of_format_[static_cast<std::size_t>(format)].get(); }
+
+    /// Whom we closed, and why. Any thread may read.
+    struct Closed {
+        Count slow;  // slow=close, and behind the ring: counted by begin_close()
+        Count silent;
+        Count stalled;
+    };
+    Closed &closed() { return closed_; }
+    const Closed &closed() const { return closed_; }
 
     /// When it last gave a sign of life, or was pinged after that. Server-Sent Events: when it was last sent something.
     Stamp heard_at(SeatId seat) const { return heard_at_[seat]; }
@@ -152,8 +152,10 @@ private:
     std::vector<SeatId> free_;
     std::unordered_map<SeatId, Extra> extras_;
     std::size_t count_ = 0;
+    std::array<Count, format_count> of_format_;
     Count events_sent_;
     Count events_missed_;
+    Closed closed_;
 };
 
 }  // namespace mempool

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <cinttypes>
 #include <exception>
 #include <utility>
 
@@ -19,8 +20,9 @@ constexpr milliseconds timer_grain{10};  // deadlines that lie closer are looked
 
 }  // namespace
 
-Shard::Shard(std::string topic, Ring &ring, const Limits &limits)
+Shard::Shard(std::string topic, Ring &ring, const Limits &limits, Log &log)
     : limits_(limits),
+      log_(log),
       sockets_(wake_.fd()),
       audience_(std::move(topic), ring, *this, sockets_, limits.audience),
       ready_(context_, sockets_.fd()),
@@ -47,6 +49,11 @@ void Shard::run() noexcept {
             tenants_due_ = Clock::now();
             leaving_ = draining_;
             wake_.ring();
+            if (const std::uint64_t times = without_memory_.happened(Clock::now()); times > 0)
+                log_.write(LogLevel::error,
+                           "out of memory on the network thread: what was under way is tried again; times since this "
+                           "was last said: %" PRIu64,
+                           times);
         }
     }
 }
@@ -90,7 +97,22 @@ void Shard::go_on() {
         });
         timer_at_ = at;
     }
+    tell_closed();
     check_finished();
+}
+
+void Shard::tell_closed() {
+    const Seats::Closed &closed = audience_.closed();
+    const std::uint64_t all = closed.slow.get() + closed.silent.get() + closed.stalled.get();
+    if (all == closed_seen_) return;
+    const std::uint64_t times = closed_.happened(Clock::now(), all - closed_seen_);
+    closed_seen_ = all;
+    if (times > 0)
+        log_.write(LogLevel::info,
+                   "clients given up since this was last said: %" PRIu64 "; in all: %" PRIu64
+                   " too slow (slow=close), %" PRIu64 " silent (pong_timeout_ms), %" PRIu64
+                   " stalled (stall_timeout_ms)",
+                   times, closed.slow.get(), closed.silent.get(), closed.stalled.get());
 }
 
 void Shard::attach(int socket, const Joining &joining, std::string preamble, std::span<char> early) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "base/wake_fd.hpp"
 #include "channel/ring.hpp"
 #include "fanout/audience.hpp"
@@ -36,16 +37,16 @@ public:
     };
 
     /// Throws std::system_error, or Asio's own, where the kernel gives no descriptor.
-    Shard(std::string topic, Ring &ring, const Limits &limits);
+    /// log: outlives it.
+    Shard(std::string topic, Ring &ring, const Limits &limits, Log &log);
     ~Shard();
     Shard(const Shard &) = delete;
     Shard &operator=(const Shard &) = delete;
 
     boost::asio::io_context &context() { return context_; }
     std::size_t clients() const { return audience_.clients(); }
-    /// Any thread.
-    std::uint64_t events_sent() const { return audience_.events_sent(); }
-    std::uint64_t events_missed() const { return audience_.events_missed(); }
+    /// Any thread, its counts.
+    const Audience &audience() const { return audience_; }
     /// Before run().
     void add_tenant(Tenant &tenant) { tenants_.push_back(&tenant); }
 
@@ -73,7 +74,10 @@ private:
     void expire();
     void leave();
 
+    void tell_closed();
+
     const Limits limits_;
+    Log &log_;
     WakeFd wake_;
     Sockets sockets_;
     Audience audience_;
@@ -89,6 +93,9 @@ private:
     bool cutting_ = false;
     bool leaving_ = false;  // a step of either is to be taken again
     Instant drain_deadline_ = never;
+    Seldom without_memory_;
+    Seldom closed_;
+    std::uint64_t closed_seen_ = 0;
 };
 
 }  // namespace mempool

@@ -55,6 +55,7 @@ void Door::accept() {
 }
 
 void Door::pause() {
+    listener_.paused();
     pause_.expires_after(pause_without_descriptors);
     pause_.async_wait([this](const boost::system::error_code &error) {
         awaiting_ = false;

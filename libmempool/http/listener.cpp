@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cinttypes>
 #include <random>
 #include <utility>
 #include <vector>
@@ -41,8 +42,10 @@ Reply too_often() {
 }  // namespace
 
 Listener::Listener(Shard &shard, std::vector<ListenSocket> places, Services services, Session::Limits limits,
-                   Crowd crowd)
+                   Crowd crowd, Counts &counts, Log &log)
     : shard_(shard),
+      counts_(counts),
+      log_(log),
       services_(std::move(services)),
       limits_(limits),
       max_connections_(crowd.max_connections),
@@ -61,6 +64,15 @@ bool Listener::listens() const {
     return std::ranges::any_of(doors_, [](const auto &door) { return door->is_open(); });
 }
 
+void Listener::paused() {
+    counts_.accept_pauses.add(1);
+    if (const std::uint64_t times = pauses_.happened(Clock::now()); times > 0)
+        log_.write(LogLevel::warn,
+                   "the system has no descriptor or memory for one more connection: none is taken in for 100 ms; "
+                   "raise the limit of open files (ulimit -n); times since this was last said: %" PRIu64,
+                   times);
+}
+
 void Listener::admit(int socket, const sockaddr_storage &peer, Reach reach) {
     const int on = 1;
     if (reach != Reach::unix_socket) setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -68,6 +80,10 @@ void Listener::admit(int socket, const sockaddr_storage &peer, Reach reach) {
     const bool is_room = sessions_.size() - refused_ + shard_.clients() < max_connections_;
     const bool is_seldom = rate_.take(rate_key(peer), Clock::now());
     const bool stays = is_room && is_seldom;
+    if (!stays) {
+        (is_seldom ? counts_.refused_max : counts_.refused_rate).add(1);
+        tell_refused(is_seldom);
+    }
     if (!stays && refused_ >= refused_at_once) return let_go(socket);
     Session::Socket taken(shard_.context());
     try {
@@ -78,9 +94,28 @@ void Listener::admit(int socket, const sockaddr_storage &peer, Reach reach) {
     const auto session = std::make_shared<Session>(std::move(taken), *this, reach);
     Reply refusal = stays ? Reply{} : is_seldom ? too_many_connections() : too_often();
     sessions_.emplace(session.get(), session);
-    if (stays) return session->start();
+    if (stays) {
+        counts_.accepted.add(1);
+        counts_.sessions.add(1);
+        return session->start();
+    }
     ++refused_;
     session->refuse(std::move(refusal));
+}
+
+void Listener::tell_refused(bool for_max) {
+    const std::uint64_t times = (for_max ? too_many_ : too_often_).happened(Clock::now());
+    if (times == 0) return;
+    if (for_max)
+        log_.write(
+            LogLevel::warn,
+            "max_connections reached: %zu connections are held; refused with 503 since this was last said: %" PRIu64,
+            max_connections_, times);
+    else
+        log_.write(LogLevel::warn,
+                   "an address connects more often than rate_limit_connections; refused with 429 since this was last "
+                   "said: %" PRIu64,
+                   times);
 }
 
 Instant Listener::expire(Instant now) {
@@ -121,7 +156,10 @@ void Listener::stop_listening() {
 }
 
 void Listener::left(Session &session) {
-    if (session.refused()) --refused_;
+    if (session.refused())
+        --refused_;
+    else
+        counts_.sessions.subtract(1);
     sessions_.erase(&session);
     shard_.check_finished();
 }

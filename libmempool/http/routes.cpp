@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "http/handshake.hpp"
+#include "http/observe.hpp"
 #include "http/page.hpp"
 #include "http/prefix.hpp"
 #include "http/query.hpp"
@@ -66,13 +67,8 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
             return unavailable("draining", "the pool is draining; connect to another");
         return join_stream(join_events(request, services.slow_rule));
     }
+    if (auto reply = answer_observer(request, path, services)) return std::move(*reply);
     const bool reads = request.method() == verb::get || request.method() == verb::head;
-    if (path == "/healthz") {
-        if (!reads) return not_allowed("GET, HEAD");
-        Reply reply;
-        reply.body = "{\"status\":\"ok\"}";
-        return reply;
-    }
     if (path == "/" && services.dashboard) {
         if (!reads) return not_allowed("GET, HEAD");
         return get_page();

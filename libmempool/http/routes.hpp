@@ -5,9 +5,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <variant>
 
+#include "base/counters.hpp"
 #include "batch/idempotency.hpp"
 #include "batch/intake.hpp"
 #include "batch/outcomes.hpp"
@@ -27,6 +30,9 @@ struct Services {
     Outcomes &outcomes;
     const std::atomic<bool> &draining;  // set by the pool before the queue closes; read relaxed, it only chooses words
     bool dashboard;
+    bool metrics;
+    std::string_view topic;  // static
+    std::function<Observation()> observe;
     WhoMayAsk who_may_ask;
     SlowRule slow_rule;
     std::string prefix;  // before every route; empty, or `/...` without a slash at its end

@@ -68,6 +68,7 @@ void Session::new_request() {
     many_ = false;
     share_ = {};
     keep_alive_ = false;
+    route_ = Route::unread;
 }
 
 void Session::read() {
@@ -112,7 +113,9 @@ bool Session::begin_body() {
     }
     Request &request = parser_->get();
     resolve_target(request);
-    many_ = below(listener_.services().prefix, path_of(request.target())) == many_path;
+    const auto path = below(listener_.services().prefix, path_of(request.target()));
+    many_ = path == many_path;
+    route_ = path ? route_of(path->empty() ? "/" : *path) : Route::other;
     auto admission = listener_.services().who_may_ask.admit(request, reach_);
     if (admission.refusal) {
         answer_with(std::move(*admission.refusal));
@@ -232,6 +235,7 @@ void Session::upgrade(Upgrade upgrade) {
     boost::system::error_code error;
     const int socket = socket_.release(error);
     if (error) return end();
+    listener_.counts().answered(route_, upgrade.status);
     const auto early = buffer_.data();
     constexpr std::size_t empty_line = 2;
     upgrade.answer.insert(upgrade.answer.size() - empty_line, cors_headers_);
@@ -249,6 +253,7 @@ void Session::answer_with(Reply reply) {
         keep_alive_ = keep_alive_ && !reply.close;
         reply.headers += cors_headers_;
         out_ = wire_bytes(reply, head_, keep_alive_);
+        if (!refused_) listener_.counts().answered(route_, reply.status);  // a connection refused is no request
         asio::async_write(socket_, asio::buffer(out_),
                           [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
                               self->on_written(error);

@@ -102,6 +102,7 @@ private:
     bool head_ = false;  // what answers it has no body
     bool keep_alive_ = false;
     bool draining_ = false;
+    Route route_ = Route::unread;  // of the present request
     boost::beast::flat_buffer buffer_;
     // Of the present request
     bool many_ = false;    // it submits many transactions

@@ -67,7 +67,7 @@ std::variant<Reply, Upgrade> join_websocket(const Request &request, const SlowRu
         reply.close = true;
         return reply;
     }
-    return Upgrade{std::move(answer), std::get<Joining>(std::move(joining))};
+    return Upgrade{101, std::move(answer), std::get<Joining>(std::move(joining))};
 }
 
 std::variant<Reply, Upgrade> join_events(const Request &request, const SlowRule &rule) {
@@ -93,7 +93,7 @@ std::variant<Reply, Upgrade> join_events(const Request &request, const SlowRule 
     if (request.method() == verb::head) return stream;
     auto &manner = std::get<Joining>(joining).manner;
     manner.format = as_sse(manner.format);
-    return Upgrade{wire_bytes(stream, true, false), std::get<Joining>(std::move(joining))};
+    return Upgrade{stream.status, wire_bytes(stream, true, false), std::get<Joining>(std::move(joining))};
 }
 
 }  // namespace mempool::http

@@ -17,6 +17,7 @@ namespace mempool::http {
 
 /// The request's connection becomes a client of the stream.
 struct Upgrade {
+    unsigned status;     // of the answer: 101, or 200 for Server-Sent Events
     std::string answer;  // to be written first: a header with its empty line
     Joining joining;
 };

@@ -8,7 +8,7 @@
 namespace mempool {
 namespace {
 
-constexpr int heard_at_once = 64;  // events of one callback before the next has its turn
+constexpr int heard_at_once = 64;  // events of one callback, or entries of the log, before the next has its turn
 
 }  // namespace
 
@@ -41,11 +41,12 @@ bool Callbacks::empty() const {
     return registrations_.empty();
 }
 
-void Callbacks::run() {
+void Callbacks::run(Log &log) {
     thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     for (;;) {
         const bool finishing = finishing_.load(std::memory_order_acquire);
-        bool more = false;
+        const bool log_is_over = !log.has_sink() || log.finished();
+        bool more = log.deliver(heard_at_once);
         bool over = true;
         {
             std::vector<std::shared_ptr<Registration>> present;
@@ -62,10 +63,11 @@ void Callbacks::run() {
             }
         }
         if (more) continue;
-        if (over && finishing) break;
+        if (over && finishing && log_is_over) break;
         wake_.wait();
     }
     end();
+    log.end();
     thread_.store({}, std::memory_order_relaxed);
 }
 

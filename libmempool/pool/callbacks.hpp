@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// The host's event callbacks: each a cursor on a ring, all served by one thread, the callback thread, each in the ring's order. A slow
+/// The host's callbacks, but for apply: the log's, and those for events. Of these each is a cursor on a ring, all served by one thread, the callback thread, each in the ring's order. A slow
 /// callback delays the others and nothing else. Owned by the pool, which runs run() on a thread once the first is registered.
 ///
 /// add() and remove() may be called by any thread, callbacks included. A registration and what its callback owns are destroyed outside
@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "base/wake_fd.hpp"
 #include "channel/receiver.hpp"
 
@@ -35,7 +36,10 @@ public:
     bool empty() const;
 
     /// The callback thread: until finish(), and until then every registration has heard its ring to the end. Ends them all.
-    void run();
+    /// It hands on the log too; where that has a sink it ends last of all threads, once the log is finished.
+    void run(Log &log);
+    /// What run() sleeps on.
+    WakeFd &bell() { return wake_; }
     /// The rings are closed: run() ends once nothing more can be heard.
     void finish();
     /// Ends every registration, and what comes later; the end of run(), or instead of it.

@@ -54,13 +54,14 @@ Pool::Pool(const Options &options)
     : options_(options),
       generation_(process_generation()),
       topic_(options.size(Option::ring_capacity), options.size(Option::ring_bytes), random_epoch()),
+      log_(log_level_of(options.text(Option::log_level)).value_or(LogLevel::off), callbacks_.bell()),
       queue_(options.size(Option::queue_capacity), options.size(Option::queue_bytes)),
       outcomes_(options.size(Option::outcomes_capacity)),
       intake_(queue_, options.size(Option::tx_max_bytes), options.size(Option::queue_capacity),
               options.size(Option::queue_bytes)),
       idempotency_(options.size(Option::idempotency_capacity)),
       batcher_(queue_, topic_.source, outcomes_,
-               {options.size(Option::batch_max), ms(options, Option::batch_interval_ms)}) {}
+               {options.size(Option::batch_max), ms(options, Option::batch_interval_ms)}, &log_) {}
 
 Pool::~Pool() {
     assert(threads_.empty());
@@ -71,6 +72,14 @@ Status Pool::set_apply(Apply apply) {
     const std::lock_guard lock(mutex_);
     if (state_ != State::open || starting_) return {Code::state, "the pool was started; set apply before start"};
     batcher_.swap_apply(apply);
+    return {};
+}
+
+Status Pool::set_log(Log::Sink sink) {
+    // As above.
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::open || starting_) return {Code::state, "the pool was started; set the log before start"};
+    log_.swap_sink(sink);
     return {};
 }
 
@@ -86,7 +95,7 @@ Status Pool::start() {
     try {
         status = make_network();
         if (status.ok()) {
-            const bool listened_to = !callbacks_.empty();
+            const bool listened_to = !callbacks_.empty() || log_.has_sink();
             const std::lock_guard lock(mutex_);
             spawn("mempool-batch", &Pool::batch_thread);
             if (shard_) spawn("mempool-net", &Pool::network_thread);
@@ -105,6 +114,7 @@ Status Pool::start() {
         return status;
     }
     intake_.open();
+    tell_start();
     const std::lock_guard lock(mutex_);
     starting_ = false;
     state_ = State::running;
@@ -122,13 +132,16 @@ Status Pool::make_network() {
     const Audience::Limits audience{ms(options_, Option::close_timeout_ms), liveness,
                                     options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
     shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
-                                     Shard::Limits{audience, options_.size(Option::unsent_max_bytes)});
+                                     Shard::Limits{audience, options_.size(Option::unsent_max_bytes)}, log_);
     const http::Services services{
         intake_,
         idempotency_,
         outcomes_,
         draining_,
         options_[Option::dashboard] != 0,
+        options_[Option::metrics] != 0,
+        main_topic,
+        [this] { return observe(); },
         http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts),
                         options_.text(Option::route_prefix)),
         http::SlowRule(options_.text(Option::slow_default), options_.text(Option::slow_allowed)),
@@ -144,7 +157,8 @@ Status Pool::make_network() {
     listener_ = std::make_unique<http::Listener>(
         *shard_, std::move(places), services, limits,
         http::Listener::Crowd{options_.size(Option::max_connections),
-                              static_cast<std::uint32_t>(options_[Option::rate_limit_connections])});
+                              static_cast<std::uint32_t>(options_[Option::rate_limit_connections])},
+        http_counts_, log_);
     const std::lock_guard lock(mutex_);
     port_ = port;
     return {};
@@ -212,6 +226,7 @@ bool Pool::pass_gate() {
 
 void Pool::batch_thread() {
     batcher_.run();
+    log_.write(LogLevel::info, "draining: all that was accepted has been applied, listeners hear the rest");
     finish_completions();
     topic_.ring.close();
     if (shard_) once_there_is_memory([this] { shard_->drain(); });
@@ -223,14 +238,22 @@ void Pool::network_thread() {
 }
 
 void Pool::callback_thread() {
-    callbacks_.run();
+    callbacks_.run(log_);
 }
 
 void Pool::thread_ended() {
-    const std::lock_guard lock(mutex_);
-    if (--alive_ > 0) return;
-    state_ = State::stopped;
-    changed_.notify_all();
+    bool only_the_log_is_left = false;
+    {
+        const std::lock_guard lock(mutex_);
+        only_the_log_is_left = --alive_ == 1 && callback_thread_;
+        if (alive_ == 0) {
+            state_ = State::stopped;
+            changed_.notify_all();
+        }
+    }
+    if (!only_the_log_is_left) return;
+    log_.write(LogLevel::info, "stopped");
+    log_.finish();
 }
 
 void Pool::request_stop() noexcept {
@@ -300,6 +323,7 @@ void Pool::end_unstarted(std::unique_lock<std::mutex> &lock) {
     topic_.ring.close();
     outcomes_.close();
     callbacks_.end();
+    log_.end();
 }
 
 void Pool::abandon() {
@@ -442,25 +466,6 @@ Status Pool::found(const Outcome &outcome) const {
         return {Code::gone, "the outcome is no longer kept: the last " +
                                 std::to_string(options_[Option::outcomes_capacity]) + " are (outcomes_capacity)"};
     return {};
-}
-
-Pool::Stats Pool::stats() const {
-    // The settled ones are read before the accepted ones: so none is settled that was not accepted.
-    const Outcomes::Totals settled = outcomes_.totals();
-    const std::uint64_t accepted = intake_.last_id();
-    const Shard *shard = state() == State::open ? nullptr : shard_.get();
-    return {accepted,
-            settled.applied,
-            settled.rejected,
-            accepted - settled.applied - settled.rejected,
-            settled.batches,
-            intake_.refused(),
-            topic_.ring.tail().value - 1,
-            queue_.length(),
-            queue_.bytes(),
-            topic_.ring.listeners(),
-            shard == nullptr ? 0 : shard->events_sent(),
-            shard == nullptr ? 0 : shard->events_missed()};
 }
 
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {

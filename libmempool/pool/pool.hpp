@@ -29,6 +29,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/counters.hpp"
+#include "base/log.hpp"
 #include "base/options.hpp"
 #include "base/status.hpp"
 #include "batch/batcher.hpp"
@@ -37,6 +39,7 @@
 #include "batch/outcomes.hpp"
 #include "channel/queue.hpp"
 #include "channel/receiver.hpp"
+#include "http/counts.hpp"
 #include "pool/callbacks.hpp"
 #include "pool/topic.hpp"
 
@@ -58,6 +61,9 @@ public:
     Pool &operator=(const Pool &) = delete;
 
     Status set_apply(Apply apply);
+    /// Whom the callback thread hands the log to; before start.
+    Status set_log(Log::Sink sink);
+    void set_log_level(LogLevel level) { log_.set_level(level); }
     Status start();
     /// timeout_ms < 0: drain_timeout_ms.
     Status stop(std::int64_t timeout_ms);
@@ -92,13 +98,8 @@ public:
     Status on_event(Callbacks::Callback callback, std::uint64_t &registration);
     Status off_event(std::uint64_t registration);
     /// Exact by construction: accepted = applied + rejected + pending.
-    struct Stats {
-        std::uint64_t accepted, applied, rejected, pending, batches, refused;
-        std::uint64_t events;  // of the topic's present epoch
-        std::size_t queue_length, queue_bytes, listeners;
-        std::uint64_t events_sent, events_missed;  // by clients of the network, in all
-    };
-    Stats stats() const;
+    Counters stats() const;
+    Observation observe() const;
 
     /// Must not outlive the pool.
     std::unique_ptr<Receiver> subscribe() { return std::make_unique<Receiver>(topic_.ring); }
@@ -121,6 +122,7 @@ private:
     void callback_thread();
     void thread_ended();
     void begin_drain();
+    void tell_start();
     void finish_completions();
     void end_unstarted(std::unique_lock<std::mutex> &lock);
     void undo_start();
@@ -129,12 +131,14 @@ private:
     const Options options_;
     const std::uint32_t generation_;
     Topic topic_;
+    Callbacks callbacks_;
+    Log log_;
     Queue queue_;
     Outcomes outcomes_;
     Intake intake_;
     Idempotency idempotency_;  // network thread
     Batcher batcher_;
-    Callbacks callbacks_;
+    http::Counts http_counts_;
     std::unique_ptr<Shard> shard_;  // set by start() before its threads pass the gate, then constant
     std::unique_ptr<http::Listener> listener_;
     // A stop was asked for, and the queue refuses or is about to. Set once, by a signal handler too; relaxed: it only chooses words.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import resource
 import signal
@@ -98,6 +99,7 @@ def add_serve(parser: argparse.ArgumentParser, options: list[Option]) -> None:
 
 def serve(given: argparse.Namespace, options: list[Option]) -> int:
     signals = Signals()
+    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     raise_descriptor_limit()
     ledger = Ledger() if given.demo else None
     apply: Apply | None = ledger.apply if ledger else None

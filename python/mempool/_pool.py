@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import inspect
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,22 @@ class Stats:
     listeners: int  # clients of the network, callbacks, subscriptions
     events_sent: int  # to clients of the network, once for each client
     events_missed: int  # by them: a client's sent + missed = the difference of its offsets
+    apply_time_ns: int  # nanoseconds spent inside apply
+    ring_length: int  # events retained
+    ring_bytes: int
+    connections: int  # HTTP connections and clients of the stream
+    clients_text: int  # clients of the stream, by format: over a WebSocket
+    clients_json: int
+    clients_sse_text: int  # as Server-Sent Events
+    clients_sse_json: int
+    connections_accepted: int
+    connections_refused_max: int  # there were max_connections
+    connections_refused_rate: int  # more from one address than rate_limit_connections
+    accept_pauses: int  # of 100 ms, as the system had no descriptor or memory for a connection
+    clients_closed_slow: int  # slow=close, and behind the ring
+    clients_closed_silent: int  # given up after pong_timeout_ms
+    clients_closed_stalled: int  # given up after stall_timeout_ms
+    log_lost: int  # log messages that found no room
 
 
 class Ticket:
@@ -110,6 +127,7 @@ class Pool:
     apply(batch) decides on the batch thread: batch is a sequence of transactions (tx.id, tx.data, tx.reject(reason)); what it does
     not reject is applied; an exception rejects the whole batch with its text and goes to sys.unraisablehook. Without apply
     everything is applied. replace=True: start first stops a pool of this process that holds the port or the path (a notebook cell run twice).
+    What the pool has to say goes to logging.getLogger("mempool"), from its callback thread: log_level="info" lets more through.
     Every other keyword is an option, as `mempool options` lists them: listen_port=3000. `with` starts and stops."""
 
     def __init__(self, apply: Apply | None = None, *, replace: bool = False, **options: OptionValue) -> None:
@@ -121,6 +139,8 @@ class Pool:
         self._registrations: list[tuple[Callable[[Event], object], int]] = []
         if apply is not None:
             self._core.set_apply(plain_callable(apply, "apply"))
+        if config.get_text("log_level") != "off":
+            self._core.set_log(_log)
 
     def start(self) -> None:
         """Start the threads and listen wherever listen_host, listen_unix and listen_fd say; returns once clients can connect.
@@ -180,6 +200,10 @@ class Pool:
     def stats(self) -> Stats:
         """The pool's counters at this moment, in every state. Any thread, every callback."""
         return Stats(**self._core.stats())
+
+    def metrics_text(self) -> str:
+        """The same as `GET /metrics` tells Prometheus (text format 0.0.4): for a program that is scraped itself. Any thread."""
+        return self._core.metrics_text()
 
     @property
     def listener_count(self) -> int:
@@ -279,6 +303,15 @@ def _stop_all() -> None:
             pool.stop()
         except Error:  # an apply that does not return, a child of fork: nothing more can be done
             pass
+
+
+_logger = logging.getLogger("mempool")
+_LOG_LEVELS = (0, logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)  # in the order of MEMPOOL_LOG_OFF and its like
+
+
+def _log(message: tuple[int, str]) -> None:
+    level, text = message
+    _logger.log(_LOG_LEVELS[level], "%s", text)
 
 
 def _to_bytes(data: bytes | str) -> bytes:

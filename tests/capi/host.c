@@ -237,8 +237,8 @@ static int load(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    static const Test *const chapters[] = {config_tests, life_tests,  stop_tests,       race_tests,
-                                           apply_tests,  queue_tests, completion_tests, event_tests};
+    static const Test *const chapters[] = {config_tests, life_tests,       stop_tests,  race_tests, apply_tests,
+                                           queue_tests,  completion_tests, event_tests, log_tests};
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc != 2) {
         fprintf(stderr, "usage: host LIBRARY\n");

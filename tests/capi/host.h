@@ -9,6 +9,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@
     X(set_apply) X(batch_count) X(batch_at) X(batch_reject) X(batch_fail) \
     X(event_read) X(event_rejected) X(event_text) X(event_free) X(publish) \
     X(on_event) X(off_event) X(subscribe) X(receiver_next) X(receiver_fd) X(receiver_lag) X(receiver_resubscribe) X(receiver_close) \
-    X(listener_count) X(stats_read)
+    X(listener_count) X(stats_read) X(counter_count) X(counter_at) X(metrics_text) X(set_log) X(log_level)
 /* clang-format on */
 
 /* __typeof__ so that a pointer can't differ from the header's prototype. */
@@ -99,6 +100,6 @@ typedef struct Test {
     void (*run)(void);
 } Test;
 extern const Test config_tests[], life_tests[], stop_tests[], race_tests[], apply_tests[], queue_tests[],
-    completion_tests[], event_tests[]; /* each ends with {NULL, NULL} */
+    completion_tests[], event_tests[], log_tests[]; /* each ends with {NULL, NULL} */
 
 #endif

@@ -161,6 +161,31 @@ static void counters_are_exact(void) {
     CHECK(stats.accepted == 3 && stats.pending == 0 && stats.applied == 2 && stats.rejected == 1);
     CHECK(stats.batches == stats.events && stats.queue_length == 0 && stats.listeners == 0);
     CHECK_STATUS(api.stats_read(pool, NULL), MEMPOOL_INVALID);
+
+    /* The table says what each 8 bytes behind the first 8 are called. */
+    CHECK(sizeof stats == offsetof(mempool_stats, accepted) + 8 * api.counter_count());
+    mempool_counter_view counter = {0};
+    counter.struct_size = sizeof counter;
+    CHECK_STATUS(api.counter_at((offsetof(mempool_stats, refused) - offsetof(mempool_stats, accepted)) / 8, &counter),
+                 MEMPOOL_OK);
+    CHECK(strcmp(counter.name, "refused") == 0 && counter.kind == MEMPOOL_COUNTER);
+    CHECK(strcmp(counter.metric, "mempool_submissions_refused") == 0 && counter.labels[0] == 0 && counter.doc[0] != 0);
+    CHECK_STATUS(api.counter_at(api.counter_count(), &counter), MEMPOOL_NOT_FOUND);
+    CHECK_STATUS(api.counter_at(0, NULL), MEMPOOL_INVALID);
+
+    /* The same as text: asked how long it is, then for it. */
+    size_t needed = 0;
+    char text[65536];
+    CHECK_STATUS(api.metrics_text(pool, NULL, 0, &needed), MEMPOOL_TOO_LARGE);
+    CHECK(needed > 1 && needed <= sizeof text);
+    text[0] = 'x';
+    CHECK_STATUS(api.metrics_text(pool, text, needed - 1, &needed), MEMPOOL_TOO_LARGE);
+    CHECK(text[0] == 'x');
+    CHECK_STATUS(api.metrics_text(pool, text, needed, &needed), MEMPOOL_OK);
+    CHECK(strlen(text) + 1 == needed);
+    CHECK_TEXT(text, "\nmempool_submissions_refused_total 1\n");
+    CHECK_STATUS(api.metrics_text(pool, NULL, 1, &needed), MEMPOOL_INVALID);
+    CHECK_STATUS(api.metrics_text(pool, text, sizeof text, NULL), MEMPOOL_INVALID);
     api.release(pool);
     host_end(host, 1);
 }

@@ -58,6 +58,26 @@ TEST(AllocationFailure, of_set_apply) {
     EXPECT_GT(fail_each(make, call, MEMPOOL_OK, [](World &world) { world.destroys = 1; }), 1);
 }
 
+TEST(AllocationFailure, of_set_log) {
+    const auto make = [] { return std::make_unique<World>(Settings{}, false); };
+    const auto call = [](World &world) {
+        return mempool_set_log(
+            world.pool, [](void *, const mempool_log_view *) {}, &world.destroyed, count_destroy);
+    };
+    EXPECT_GT(fail_each(make, call, MEMPOOL_OK, [](World &world) { world.destroys = 1; }), 2);
+}
+
+TEST(AllocationFailure, of_metrics_text) {
+    const auto call = [](World &world) {
+        std::size_t needed = 0;
+        static char text[64 * 1024];
+        const mempool_status status = mempool_metrics_text(world.pool, text, sizeof text, &needed);
+        EXPECT_EQ(needed > 0, status == MEMPOOL_OK);
+        return status;
+    };
+    EXPECT_GT(fail_each(running, call, MEMPOOL_OK, [](World &) {}), 0);
+}
+
 class AllocationFailureOfStart : public testing::TestWithParam<bool> {};
 
 TEST_P(AllocationFailureOfStart, leaves_the_pool_open) {

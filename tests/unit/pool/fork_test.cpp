@@ -218,6 +218,8 @@ TEST(Fork, a_child_can_do_nothing_with_its_parents_pool_and_the_parent_does_not_
                 mempool_completions_next(completions, &completion, 1, -1, &count) == MEMPOOL_FORKED,
                 mempool_completions_arm_room(completions) == MEMPOOL_FORKED,
                 mempool_stats_read(guest.pool, &stats) == MEMPOOL_FORKED,
+                mempool_metrics_text(guest.pool, nullptr, 0, &count) == MEMPOOL_FORKED,
+                mempool_log_level(guest.pool, MEMPOOL_LOG_DEBUG) == MEMPOOL_FORKED,
                 mempool_listener_count(guest.pool, nullptr, &count) == MEMPOOL_FORKED,
                 mempool_retain(guest.pool) == MEMPOOL_FORKED,
             });

@@ -56,7 +56,7 @@ TEST(Wait, a_preference_is_kept_and_a_wrong_query_is_400_with_nothing_queued) {
     EXPECT_EQ(status_of(client.read_answer()), 200);
     client.send(post_and_wait("good", "61"));
     EXPECT_EQ(status_of(client.read_answer()), 400);
-    EXPECT_EQ(server.pool->stats().accepted, 1U);
+    EXPECT_EQ(server.pool->stats()[Counter::accepted], 1U);
 }
 
 TEST(Wait, many_wait_for_one_batch_and_each_gets_its_own) {
