@@ -28,7 +28,8 @@ Audience::Audience(std::string topic, Ring &ring, Waiter &bell, Kernel &kernel, 
       kernel_(kernel),
       limits_(limits),
       began_(kernel.now()),
-      lanes_(ring, limits.lane_bytes) {}
+      lanes_(ring, limits.lane_bytes),
+      presence_(limits.liveness) {}
 
 Audience::~Audience() {
     ring_.disarm(bell_);
@@ -80,7 +81,7 @@ void Audience::join(int socket, const Joining &joining, std::string preamble, st
         if (seats_.is(seat, Seats::taken)) drop(seat);
         throw;
     }
-    if (look_due_ == never && !looking_) look_again();
+    look_again();
 }
 
 /// Counts the listener and gives it a seat in the present history, with what it has to hear first.
@@ -102,24 +103,13 @@ SeatId Audience::take_seat(int socket, const Joining &joining) {
         }
         lanes_.open(joining.manner.format);
         seat = seats_.take(socket, joining.manner, subscribed.cursor.next, stamp());
-        greet(*seat, joining, subscribed);
+        append_greeting(seats_.extra_of(*seat).out, topic_, joining, subscribed);
     } catch (...) {
         if (seat) seats_.release(*seat);
         ring_.unsubscribe();
         throw;
     }
     return *seat;
-}
-
-void Audience::greet(SeatId seat, const Joining &joining, const Subscribed &subscribed) {
-    const Cursor &cursor = subscribed.cursor;
-    if (joining.manner.format == Format::json) {
-        const bool everything = joining.since && joining.since->epoch.empty();
-        const bool recovered = !cursor.reset_due && (everything || cursor.next >= subscribed.head);
-        append_hello(seats_.extra_of(seat).out, {topic_, *subscribed.epoch, cursor.next, recovered, subscribed.head});
-    } else if (cursor.reset_due) {
-        append_reset(seats_.extra_of(seat).out, joining.manner.format, *subscribed.epoch, cursor.next);
-    }
 }
 
 void Audience::turn() {
@@ -139,8 +129,8 @@ void Audience::turn() {
     if (seats_.count() == 0) {
         lanes_.end();
         ring_.disarm(bell_);
-        look_due_ = never;
-        news_ = behind_ = sweeping_ = looking_ = parting_ = false;
+        presence_.rest();
+        news_ = behind_ = sweeping_ = parting_ = false;
     }
 }
 
@@ -416,38 +406,28 @@ int Audience::leave(SeatId seat) {
     return seats_.release(seat);
 }
 
-Liveness::Verdict Audience::verdict(SeatId seat, Stamp now) const {
-    return limits_.liveness.of(seats_.is(seat, Seats::blocked), seats_.is(seat, Seats::pinged),
-                               milliseconds(now - seats_.heard_at(seat)), milliseconds(now - seats_.full_at(seat)));
+/// Goes over the seats, a bounded part a turn.
+void Audience::look() {
+    if (!presence_.looking()) return;
+    for (std::size_t acted = 0; acted < swept_at_once; ++acted) {
+        const std::optional<Presence::Found> found = presence_.next(seats_, stamp());
+        if (!found) return look_again();
+        attend(found->seat, found->verdict);
+    }
 }
 
-/// Goes over the seats, a bounded part a turn. Who seems to be gone is asked once more: it may be us who came late.
-void Audience::look() {
-    if (!looking_) return;
-    const auto rows = static_cast<SeatId>(seats_.rows());
-    std::size_t acted = 0;
-    for (Stamp now = stamp(); look_at_ < rows && acted < swept_at_once; ++look_at_) {
-        if (!seats_.is(look_at_, Seats::taken) || seats_.is(look_at_, Seats::closing)) continue;
-        const Liveness::Verdict seems = verdict(look_at_, now);
-        if (seems == Liveness::Verdict::alive) continue;
-        ++acted;
-        if (seems == Liveness::Verdict::quiet) ping(look_at_);
-        if (seems == Liveness::Verdict::silent) read(look_at_, false);
-        if (seems == Liveness::Verdict::stalled) on_writable(look_at_);
-        now = stamp();
-        if (seems == Liveness::Verdict::quiet || !seats_.is(look_at_, Seats::taken)) continue;
-        if (!seats_.is(look_at_, Seats::closing) && verdict(look_at_, now) == seems) abort(look_at_);
-    }
-    if (look_at_ < rows) return;
-    looking_ = false;
-    look_again();
+/// Who seems to be gone is asked once more: it may be us who came late.
+void Audience::attend(SeatId seat, Liveness::Verdict seems) {
+    if (seems == Liveness::Verdict::quiet) return ping(seat);
+    if (seems == Liveness::Verdict::silent) read(seat, false);
+    if (seems == Liveness::Verdict::stalled) on_writable(seat);
+    if (!seats_.is(seat, Seats::taken) || seats_.is(seat, Seats::closing)) return;
+    if (presence_.verdict(seats_, seat, stamp()) == seems) abort(seat);
 }
 
 void Audience::look_again() {
-    const milliseconds every = limits_.liveness.look_every();
-    if (every.count() == 0) return;
-    look_due_ = kernel_.now() + every;
-    expect(look_due_);
+    presence_.schedule(kernel_.now());
+    expect(presence_.due());
 }
 
 void Audience::ping(SeatId seat) {
@@ -476,12 +456,8 @@ void Audience::expire() {
         cut();
     else
         expect(drain_deadline_);
-    if (look_due_ <= now) {
-        look_due_ = never;
-        look_at_ = 0;
-        looking_ = true;
-    }
-    expect(look_due_);
+    if (presence_.due() <= now) presence_.begin();
+    expect(presence_.due());
 }
 
 void Audience::drain(Instant deadline) {

@@ -18,7 +18,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,27 +25,15 @@
 
 #include "base/clock.hpp"
 #include "channel/ring.hpp"
+#include "fanout/greeting.hpp"
 #include "fanout/kernel.hpp"
 #include "fanout/lanes.hpp"
 #include "fanout/liveness.hpp"
-#include "fanout/manner.hpp"
+#include "fanout/presence.hpp"
 #include "fanout/reconnect.hpp"
 #include "fanout/seats.hpp"
 
 namespace mempool {
-
-/// "I have heard everything up to and including this" (docs/spec/wire.md). Without an epoch: nothing yet, and all that is retained is
-/// asked for.
-struct Position {
-    std::string epoch;
-    Offset heard;
-};
-
-/// What a new client of the stream asks for.
-struct Joining {
-    Manner manner = {};
-    std::optional<Position> since = {};  // else from now on
-};
 
 class Audience {
 public:
@@ -72,7 +59,7 @@ public:
     /// The bell was rung.
     void news() { news_ = true; }
     bool has_work() const {
-        return news_ || behind_ || sweeping_ || looking_ || parting_ || !unread_.empty() ||
+        return news_ || behind_ || sweeping_ || presence_.looking() || parting_ || !unread_.empty() ||
                (lanes_.in_use() && seats_.count() == 0);
     }
     /// A bounded part of the work.
@@ -96,7 +83,6 @@ public:
 
 private:
     SeatId take_seat(int socket, const Joining &joining);
-    void greet(SeatId seat, const Joining &joining, const Subscribed &subscribed);
     void pull();
     void begin_history(const Cursor &cursor, const Ring::Read &read);
     void trim();
@@ -117,7 +103,7 @@ private:
     int leave(SeatId seat);
 
     void look();
-    Liveness::Verdict verdict(SeatId seat, Stamp now) const;
+    void attend(SeatId seat, Liveness::Verdict seems);
     void ping(SeatId seat);
     void look_again();
 
@@ -135,15 +121,13 @@ private:
     Lanes lanes_;                 // in use from the first client on, until the last has left
     std::vector<SeatId> unread_;  // those with the flag, but for the paused
     Reconnect reconnect_;
+    Presence presence_;
     SeatId sweep_at_ = 0;
-    SeatId look_at_ = 0;
     Instant deadline_ = never;
-    Instant look_due_ = never;
     Instant drain_deadline_ = never;
     bool news_ = false;    // the ring may have more than the lane
     bool behind_ = false;  // a seat before sweep_at_ may be behind the lane
     bool sweeping_ = false;
-    bool looking_ = false;
     bool heard_end_ = false;  // the ring is closed, and the lanes have all of it
     bool draining_ = false;
     bool parting_ = false;  // who has heard everything has yet to be sent away
