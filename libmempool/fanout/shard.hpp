@@ -46,8 +46,12 @@ public:
     /// Any thread.
     std::uint64_t events_sent() const { return audience_.events_sent(); }
     std::uint64_t events_missed() const { return audience_.events_missed(); }
+    std::uint64_t messages_ignored() const { return audience_.messages_ignored(); }
     /// Before run().
     void add_tenant(Tenant &tenant) { tenants_.push_back(&tenant); }
+
+    /// Who gets the clients' messages. Before run().
+    void set_inbox(Inbox &inbox) { audience_.set_inbox(inbox); }
 
     /// The network thread.
     void run() noexcept;
@@ -59,6 +63,12 @@ public:
 
     /// Takes over an upgraded socket (owned from now on). preamble: the 101 answer; early: bytes that came behind the request.
     void attach(int socket, const Joining &joining, std::string preamble, std::span<char> early);
+    /// Tells one client something beside the stream, if it is still there (Audience::tell).
+    template <class Say>
+    void tell(const Speaker &who, Say say) {
+        audience_.tell(who, say);
+        go_on();
+    }
     /// A tenant has a deadline that its next expire() must not miss.
     void expect(Instant deadline);
     /// A tenant may have become empty.

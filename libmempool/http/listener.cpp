@@ -122,12 +122,14 @@ Listener::Listener(Shard &shard, ListenSocket socket, Services services, Session
       limits_(limits),
       max_connections_(crowd.max_connections),
       rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
-      awaited_(shard.context(), crowd.max_connections),
+      awaited_(shard.context(), crowd.max_connections * (1 + SocketIntake::waits_max)),
+      socket_intake_(services_, awaited_, shard),
       listening_(shard.context()),
       pause_(shard.context()) {
     listening_.assign(socket.fd());  // where it throws, the descriptor is still the caller's
     socket.take();
     shard.add_tenant(*this);
+    shard.set_inbox(socket_intake_);
     await();
 }
 
@@ -218,6 +220,7 @@ Instant Listener::expire(Instant now) {
 
 void Listener::drain(Instant deadline) {
     stop_listening();
+    awaited_.tell_all();  // before anybody is told to go
     std::vector<std::shared_ptr<Session>> sessions;
     for (const auto &[key, session] : sessions_) sessions.push_back(session);
     for (const auto &session : sessions) session->drain(deadline);

@@ -18,6 +18,7 @@
 #include "http/rate.hpp"
 #include "http/routes.hpp"
 #include "http/session.hpp"
+#include "http/socket_intake.hpp"
 
 namespace mempool::http {
 
@@ -79,6 +80,7 @@ private:
     const std::size_t max_connections_;
     ConnectionRate rate_;
     Awaited awaited_;
+    SocketIntake socket_intake_;
     boost::asio::posix::stream_descriptor listening_;
     boost::asio::steady_timer pause_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;

@@ -440,7 +440,8 @@ Pool::Stats Pool::stats() const {
             queue_.bytes(),
             topic_.ring.listeners(),
             shard == nullptr ? 0 : shard->events_sent(),
-            shard == nullptr ? 0 : shard->events_missed()};
+            shard == nullptr ? 0 : shard->events_missed(),
+            shard == nullptr ? 0 : shard->messages_ignored()};
 }
 
 Status Pool::on_event(Callbacks::Callback callback, std::uint64_t &registration) {

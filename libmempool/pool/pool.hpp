@@ -96,6 +96,7 @@ public:
         std::uint64_t events;  // of the topic's present epoch
         std::size_t queue_length, queue_bytes, listeners;
         std::uint64_t events_sent, events_missed;  // by clients of the network, in all
+        std::uint64_t messages_ignored;            // of theirs, in all
     };
     Stats stats() const;
 

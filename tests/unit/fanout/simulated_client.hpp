@@ -87,6 +87,7 @@ public:
     std::uint64_t missed() const { return missed_; }
     bool drained() const { return drained_; }
     std::optional<unsigned> close_code() const { return close_code_; }
+    const std::vector<std::string> &answers() const { return answers_; }
     std::size_t pings_unanswered() const { return pings_.size(); }
 
 private:
@@ -146,6 +147,7 @@ private:
             return;
         }
         ASSERT_FALSE(expects_hello_) << payload;
+        if (type == "answer") return answers_.push_back(text("of"));
         if (type == "reset") {
             on_reset(text("epoch"));
             ASSERT_EQ(number("offset"), next_ - 1);
@@ -246,6 +248,7 @@ private:
     std::string unparsed_;
     std::vector<std::string> pings_;
     std::vector<Reply> replies_;
+    std::vector<std::string> answers_;  // to what it said, beside the stream
 };
 
 }  // namespace mempool::test
