@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// An inbox that answers a JSON client with its own words, and knows who has spoken. One thread.
+/// An inbox that answers a JSON client with its own words, and knows to whom it did. One thread.
 #pragma once
 
 #include <boost/json.hpp>
@@ -20,14 +20,14 @@ inline void append_answer(std::string &out, std::string_view of) {
 class AnsweringInbox final : public Inbox {
 public:
     bool message(const Speaker &who, const Said &said, std::string &answers) override {
-        speakers.push_back(who);
         if (said.payload == "no memory") throw std::bad_alloc();
         if (said.format != Format::json || said.binary) return false;
+        speakers.push_back(who);
         append_answer(answers, said.payload);
         return true;
     }
 
-    std::vector<Speaker> speakers;  // in the order of what they said
+    std::vector<Speaker> speakers;  // whom it answered, in that order
 };
 
 }  // namespace mempool::test

@@ -154,14 +154,15 @@ TEST(SocketSubmit, the_outcome_of_one_who_left_is_nobodys) {
 
 TEST(SocketSubmit, a_stop_tells_every_outcome_before_it_says_goodbye) {
     auto server = std::make_unique<Server>(
-        std::initializer_list<std::pair<const char *, std::int64_t>>{{"batch_interval_ms", 3'000'000}});
+        std::initializer_list<std::pair<const char *, std::int64_t>>{{"batch_interval_ms", 60'000}});
     Submitter client(*server);
     for (int count = 0; count < 10; ++count) {
         client.says(R"({"type":"tx","data":"a","wait":true})");
         client.read_frame();
     }
     std::thread stopping([&] { EXPECT_TRUE(server->pool->stop(-1).ok()); });
-    for (int count = 0; count < 10; ++count) EXPECT_TRUE(client.reads("outcome").find(R"("status":"applied")") > 0);
+    for (int count = 0; count < 10; ++count)
+        EXPECT_NE(client.reads("outcome").find(R"("status":"applied")"), std::string::npos);
     EXPECT_TRUE(client.reads("draining").starts_with(R"(text:{"type":"draining")"));
     EXPECT_EQ(client.read_frame(), "close:1001");
     client.send(frames::frame(frames::fin | 8, frames::big_endian(1001, 2)));
