@@ -468,6 +468,7 @@ typedef struct mempool_stats {
     uint64_t clients_closed_slow; /* clients closed (a WebSocket with 1013): slow=close, and behind the ring */
     uint64_t clients_closed_silent; /* clients given up after pong_timeout_ms */
     uint64_t clients_closed_stalled; /* clients given up after stall_timeout_ms */
+    uint64_t messages_ignored;  /* messages of clients of the stream that mean nothing here, and were dropped */
     uint64_t log_lost;          /* log messages that found no room, as the log callback was slower than what there was to say */
 } mempool_stats;
 

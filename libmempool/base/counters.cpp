@@ -70,6 +70,8 @@ constexpr std::array<CounterRow, counter_count> table{{
      "reason=\"stalled\"",
      "Clients of the stream given up: slow=close and behind the ring, silent past pong_timeout_ms, stalled past "
      "stall_timeout_ms."},
+    {Counter::messages_ignored, counter, none, "messages_ignored", "mempool_client_messages_ignored", "",
+     "Messages of clients of the stream that meant nothing to the pool, and were dropped."},
     {Counter::log_lost, counter, none, "log_lost", "mempool_log_messages_lost", "",
      "Log messages that found no room, as the log callback was slower than what there was to say."},
 }};

@@ -46,6 +46,7 @@ enum class Counter : std::size_t {
     clients_closed_slow,
     clients_closed_silent,
     clients_closed_stalled,
+    messages_ignored,
     log_lost,
     count_,
 };

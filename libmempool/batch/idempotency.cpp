@@ -60,9 +60,9 @@ Status Idempotency::check_key(std::string_view key) {
 }
 
 Status Idempotency::submit(Intake &intake, std::string_view key, std::span<std::string> transactions,
-                           Submitted &submitted) {
+                           Submitted &submitted, const Claim &claim) {
     submitted.repeated = false;
-    if (capacity_ == 0 || key.empty()) return intake.submit_many(transactions, submitted.first, at_once);
+    if (capacity_ == 0 || key.empty()) return intake.submit_many(transactions, submitted.first, at_once, claim);
     const Digest its_key = digest_of(key);
     const Digest its_transactions = digest_of(transactions);
     if (const auto before = kept_.find(its_key); before != kept_.end()) {
@@ -73,7 +73,7 @@ Status Idempotency::submit(Intake &intake, std::string_view key, std::span<std::
         return {};
     }
     Place place(*this, its_key, its_transactions);
-    Status status = intake.submit_many(transactions, submitted.first, at_once);
+    Status status = intake.submit_many(transactions, submitted.first, at_once, claim);
     if (status.ok()) place.keep(submitted.first);
     return status;
 }

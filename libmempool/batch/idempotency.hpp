@@ -40,8 +40,9 @@ public:
     };
     /// Queues them all or none, as Intake::submit_many() does at once; or, where the key has come before with the same transactions, tells
     /// what they were given then, full or draining as the queue may be. CONFLICT: it has come before with others.
-    /// Without memory it throws, and nothing was queued or kept.
-    Status submit(Intake &intake, std::string_view key, std::span<std::string> transactions, Submitted &submitted);
+    /// Without memory it throws, and nothing was queued or kept. claim: on the outcomes of what is queued now; of a repetition nobody is told.
+    Status submit(Intake &intake, std::string_view key, std::span<std::string> transactions, Submitted &submitted,
+                  const Claim &claim = {});
 
     std::size_t kept() const { return kept_.size(); }
 

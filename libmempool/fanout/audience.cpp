@@ -121,6 +121,8 @@ void Audience::turn() {
         seats_.clear(seat, Seats::unread);
         read(seat, true);
     }
+    for (const SeatId seat : std::exchange(told_, {}))
+        if (seats_.is(seat, Seats::taken)) send_and_settle(seat);
     if (news_) pull();
     if (parting_ && heard_end_) {
         parting_ = false;
@@ -238,21 +240,24 @@ void Audience::sweep() {
 
 void Audience::read(SeatId seat, bool to_the_end) {
     for (int reads = 0; reads < reads_at_once; ++reads) {
-        // Who sends pings and does not read the pongs has to wait, as TCP will tell it.
-        if (owes_pong_to_full(seat)) {
+        // Who sends and does not read what it is answered has to wait, as TCP will tell it.
+        if (has_answers(seat)) send_and_settle(seat);
+        if (!seats_.is(seat, Seats::taken)) return;
+        if (seats_.is(seat, Seats::blocked) && has_answers(seat)) {
             seats_.set(seat, Seats::unread);
             seats_.set(seat, Seats::paused);
             return;
         }
-        const Received received = kernel_.read(seats_.socket(seat), input_);
+        const std::span<char> into = read_into(seat);
+        const Received received = kernel_.read(seats_.socket(seat), into);
         if (received.kind == Received::Kind::nothing) return void(send_and_settle(seat));
         if (received.kind != Received::Kind::bytes) return drop(seat);
         if (!is_sse(seat)) seats_.set_heard_at(seat, stamp());
         seats_.clear(seat, Seats::pinged);
         // Behind the peer's close nothing is owed an answer: it is read and dropped.
-        if (!seats_.is(seat, Seats::peer_closed) && !take_input(seat, std::span(input_).first(received.bytes))) return;
+        if (!seats_.is(seat, Seats::peer_closed) && !take_input(seat, into.first(received.bytes))) return;
         // Edge-triggered: a short read has emptied the socket, unless the peer's FIN came with it.
-        if (received.bytes < input_.size() && !to_the_end) return void(send_and_settle(seat));
+        if (received.bytes < into.size() && !to_the_end) return void(send_and_settle(seat));
     }
     // Who asked for Server-Sent Events has nothing more to say, and so much of it is a flood.
     if (is_sse(seat)) return drop(seat);
@@ -268,11 +273,6 @@ void Audience::read_later(SeatId seat) {
     } catch (const std::bad_alloc &) {
         drop(seat);  // it would not be told of again
     }
-}
-
-bool Audience::owes_pong_to_full(SeatId seat) {
-    const Seats::Extra *extra = seats_.find_extra(seat);
-    return seats_.is(seat, Seats::blocked) && extra != nullptr && extra->ping;
 }
 
 /// False where the seat was dropped.
@@ -300,8 +300,10 @@ bool Audience::take_input(SeatId seat, std::span<char> input) {
                     if (!closing) seats_.extra_of(seat).ping.emplace(inbound.payload);
                     break;
                 case Kind::pong:
-                case Kind::text:  // a text client has nothing to say
+                    break;
+                case Kind::text:
                 case Kind::binary:
+                    if (!closing) hear(seat, inbound);
                     break;
                 case Kind::close:
                     if (!closing) close_seat(seat, inbound.code, "");
@@ -411,6 +413,7 @@ void Audience::abort(SeatId seat, Liveness::Verdict why) {
 
 int Audience::leave(SeatId seat) {
     ring_.unsubscribe();
+    speakers_.left(seat);
     return seats_.release(seat);
 }
 

@@ -7,6 +7,7 @@
 ///   the ring's news --> pull() --> lanes --> sweep: send() every seat that is behind, a few hundred a turn
 ///   a socket's news --> read() and send() of that seat
 ///   now and then    --> look at every seat: ping who is quiet, end who is silent or stalled (liveness.hpp)
+///   a message       --> the inbox (inbox.hpp); whose answers a full socket does not take is not read until it does
 ///
 /// There is a lane for each format in use; all stand at one place of the ring. What a seat needs and its lane has not, but the ring has,
 /// is rendered from the ring, a chunk at a time, and never called lag.
@@ -18,6 +19,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +28,7 @@
 #include "base/clock.hpp"
 #include "channel/ring.hpp"
 #include "fanout/greeting.hpp"
+#include "fanout/inbox.hpp"
 #include "fanout/kernel.hpp"
 #include "fanout/lanes.hpp"
 #include "fanout/liveness.hpp"
@@ -56,10 +59,24 @@ public:
     void join(int socket, const Joining &joining, std::string preamble, std::span<char> early);
     void on_socket(SeatId seat, Readiness readiness);
 
+    /// Who gets the clients' messages, before the first client comes; else they are ignored.
+    void set_inbox(Inbox &inbox) { inbox_ = &inbox; }
+    /// say(out) appends whole frames for this client alone, which go out in the next turn, between two events; not called where it has left
+    /// or is about to. Without memory for them it is ended.
+    template <class Say>
+    void tell(const Speaker &who, Say say) {
+        if (!can_hear(who)) return;
+        try {
+            say(bytes_to_tell(who.seat));
+        } catch (const std::bad_alloc &) {
+            drop(who.seat);
+        }
+    }
+
     /// The bell was rung.
     void news() { news_ = true; }
     bool has_work() const {
-        return news_ || behind_ || sweeping_ || presence_.looking() || parting_ || !unread_.empty() ||
+        return news_ || behind_ || sweeping_ || presence_.looking() || parting_ || !unread_.empty() || !told_.empty() ||
                (lanes_.in_use() && seats_.count() == 0);
     }
     /// A bounded part of the work.
@@ -82,6 +99,7 @@ public:
     std::uint64_t events_missed() const { return seats_.events_missed(); }
     std::uint64_t clients(Format format) const { return seats_.count_of(format); }
     const Seats::Closed &closed() const { return seats_.closed(); }
+    std::uint64_t messages_ignored() const { return messages_ignored_.get(); }
 
 private:
     SeatId take_seat(int socket, const Joining &joining);
@@ -94,7 +112,11 @@ private:
     void sweep();
     void read(SeatId seat, bool to_the_end);
     void read_later(SeatId seat);
-    bool owes_pong_to_full(SeatId seat);
+    std::span<char> read_into(SeatId seat);
+    bool has_answers(SeatId seat);
+    void hear(SeatId seat, const websocket::Inbound &inbound);
+    bool can_hear(const Speaker &who) const;
+    std::string &bytes_to_tell(SeatId seat);
     bool take_input(SeatId seat, std::span<char> input);
     Written send(SeatId seat);
     std::size_t send_and_settle(SeatId seat);
@@ -123,6 +145,10 @@ private:
     Seats seats_;
     Lanes lanes_;                 // in use from the first client on, until the last has left
     std::vector<SeatId> unread_;  // those with the flag, but for the paused
+    std::vector<SeatId> told_;    // those whom tell() left something to be sent
+    Speakers speakers_;
+    Inbox *inbox_ = nullptr;
+    Count messages_ignored_;
     Reconnect reconnect_;
     Presence presence_;
     SeatId sweep_at_ = 0;

@@ -59,6 +59,7 @@ Written flush(Seats &seats, SeatId seat, const Lane &lane, Kernel &kernel) {
             if (extra->out_sent == extra->out.size()) {
                 extra->out = {};  // gives the memory back too
                 extra->out_sent = 0;
+                extra->answers = false;
             }
         }
         if (left > 0) place = lane.advance(place, left);

@@ -57,6 +57,7 @@ public:
     struct Extra {
         std::string out;                               // private bytes, whole frames: they go out between two events
         std::size_t out_sent = 0;                      // of them
+        bool answers = false;                          // some of them answer what it said
         std::optional<std::string> ping;               // payload of the newest ping not yet answered (RFC 6455 5.5.3)
         std::optional<websocket::FrameReader> reader;  // while an inbound message is partial
         Instant deadline = never;

@@ -50,6 +50,9 @@ public:
     /// Before run().
     void add_tenant(Tenant &tenant) { tenants_.push_back(&tenant); }
 
+    /// Who gets the clients' messages. Before run().
+    void set_inbox(Inbox &inbox) { audience_.set_inbox(inbox); }
+
     /// The network thread.
     void run() noexcept;
 
@@ -60,6 +63,12 @@ public:
 
     /// Takes over a socket (owned from now on). preamble: the answer that it is owed, a 101 or that of an event stream; early: bytes that came behind the request.
     void attach(int socket, const Joining &joining, std::string preamble, std::span<char> early);
+    /// Tells one client something beside the stream, if it is still there (Audience::tell).
+    template <class Say>
+    void tell(const Speaker &who, Say say) {
+        audience_.tell(who, say);
+        go_on();
+    }
     /// A tenant has a deadline that its next expire() must not miss.
     void expect(Instant deadline);
     /// A tenant may have become empty.

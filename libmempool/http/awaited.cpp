@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "http/awaited.hpp"
 
-#include "http/session.hpp"
-
 namespace mempool::http {
 namespace {
 
@@ -32,22 +30,30 @@ void Awaited::watch() {
 
 void Awaited::go_on() {
     if (!watching_) watch();
+    if (handed_out_ < settled_.size()) hand_out();
 }
 
-void Awaited::hand_out() {
-    settled_.clear();
-    completions_->next(settled_, handed_out_at_once, Instant::min());
-    for (const Completion &each : settled_) {
-        const auto waiting = sessions_.find(each.user_data);
-        if (waiting == sessions_.end()) continue;
-        const std::shared_ptr<Session> session = waiting->second.lock();
-        sessions_.erase(waiting);
-        if (session) session->on_outcome(each);
+/// Gives the number of those that were settled.
+std::size_t Awaited::hand_out() {
+    if (handed_out_ == settled_.size()) {
+        settled_.clear();
+        handed_out_ = 0;
+        completions_->next(settled_, handed_out_at_once, Instant::min());
     }
+    while (handed_out_ < settled_.size()) {  // where one throws, the others are told by go_on()
+        const Completion &each = settled_[handed_out_++];
+        const auto waiting = waiting_.find(each.user_data);
+        if (waiting == waiting_.end()) continue;
+        const Told told = std::move(waiting->second);
+        waiting_.erase(waiting);
+        told(each);
+    }
+    return settled_.size();
 }
 
-void Awaited::wait_for(std::uint64_t ticket, const std::shared_ptr<Session> &session) {
-    sessions_.emplace(ticket, session);
+void Awaited::tell_all() {
+    while (hand_out() > 0) {
+    }
 }
 
 }  // namespace mempool::http

@@ -50,11 +50,13 @@ Listener::Listener(Shard &shard, std::vector<ListenSocket> places, Services serv
       limits_(limits),
       max_connections_(crowd.max_connections),
       rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
-      awaited_(shard.context(), crowd.max_connections),
+      awaited_(shard.context(), crowd.max_connections * (1 + SocketIntake::waits_max)),
+      socket_intake_(services_, awaited_, shard),
       many_(std::make_shared<Budget>(limits.requests_max_bytes)) {
     for (ListenSocket &place : places)
         doors_.push_back(std::make_unique<Door>(*this, shard.context(), std::move(place)));
     shard.add_tenant(*this);
+    shard.set_inbox(socket_intake_);
     for (const auto &door : doors_) door->await();
 }
 
@@ -139,6 +141,7 @@ Instant Listener::expire(Instant now) {
 
 void Listener::drain(Instant deadline) {
     stop_listening();
+    awaited_.tell_all();  // before anybody is told to go
     std::vector<std::shared_ptr<Session>> sessions;
     for (const auto &[key, session] : sessions_) sessions.push_back(session);
     for (const auto &session : sessions) session->drain(deadline);

@@ -22,6 +22,7 @@
 #include "http/rate.hpp"
 #include "http/routes.hpp"
 #include "http/session.hpp"
+#include "http/socket_intake.hpp"
 
 namespace mempool::http {
 
@@ -73,6 +74,7 @@ private:
     const std::size_t max_connections_;
     ConnectionRate rate_;
     Awaited awaited_;
+    SocketIntake socket_intake_;
     const std::shared_ptr<Budget> many_;  // of the requests that submit many
     std::vector<std::unique_ptr<Door>> doors_;
     std::unordered_map<Session *, std::shared_ptr<Session>> sessions_;

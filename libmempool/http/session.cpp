@@ -213,7 +213,9 @@ void Session::on_request() {
 
 void Session::wait_for(Wait wait) {
     try {
-        listener_.awaited().wait_for(wait.ticket, shared_from_this());
+        listener_.awaited().wait_for(wait.ticket, [waiting = weak_from_this()](const Completion &settled) {
+            if (const auto self = waiting.lock()) self->on_outcome(settled);
+        });
     } catch (const std::bad_alloc &) {
         return answer_with(std::move(wait.late));
     }

@@ -54,6 +54,7 @@ Counters Pool::stats() const {
     now[connections] += now[clients_text] + now[clients_json] + now[clients_sse_text] + now[clients_sse_json];
     now[events_sent] = audience.events_sent();
     now[events_missed] = audience.events_missed();
+    now[messages_ignored] = audience.messages_ignored();
     now[clients_closed_slow] = audience.closed().slow.get();
     now[clients_closed_silent] = audience.closed().silent.get();
     now[clients_closed_stalled] = audience.closed().stalled.get();

@@ -67,6 +67,7 @@ class Stats:
     clients_closed_slow: int  # slow=close, and behind the ring
     clients_closed_silent: int  # given up after pong_timeout_ms
     clients_closed_stalled: int  # given up after stall_timeout_ms
+    messages_ignored: int  # of clients of the stream: nothing that the pool knows
     log_lost: int  # log messages that found no room
 
 

@@ -81,6 +81,7 @@ private:
         World::Options options{.ring_capacity = 1 + up_to(up_to(1) == 0 ? 7 : 99), .audience = World::default_limits()};
         options.audience.lane_bytes = up_to(1) == 0 ? 64 * 1024 : 1 << 24;
         options.audience.message_max_bytes = 1000;
+        if (up_to(1) == 0) options.inbox = &inbox_;
         if (up_to(3) == 0) options.ring_bytes = 64 * 1024;
         if (up_to(3) == 0) options.audience.liveness = {};
         return options;
@@ -142,6 +143,12 @@ private:
                 return world_.restart(1 + up_to(50));
             case 2:
                 return world_.rename();
+            case 3:
+            case 4:
+            case 5:
+                if (!inbox_.speakers.empty())  // of whom some have left
+                    world_.tell(inbox_.speakers[up_to(inbox_.speakers.size() - 1)], std::string(up_to(300), 'y'));
+                return;
             default:
                 world_.settle();
         }
@@ -210,6 +217,7 @@ private:
     }
 
     std::mt19937 random_;
+    AnsweringInbox inbox_;
     World world_;
     int pings_ = 0;
 };

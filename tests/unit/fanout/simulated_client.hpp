@@ -93,6 +93,7 @@ public:
     /// Blocks with nothing but an empty comment.
     int signs_of_life() const { return signs_of_life_; }
     std::optional<unsigned> close_code() const { return close_code_; }
+    const std::vector<std::string> &answers() const { return answers_; }
     std::size_t pings_unanswered() const { return pings_.size(); }
 
 private:
@@ -203,6 +204,7 @@ private:
             return;
         }
         ASSERT_FALSE(expects_hello_) << payload;
+        if (type == "answer") return answers_.push_back(text("of"));
         if (type == "reset") {
             on_reset(text("epoch"));
             ASSERT_EQ(number("offset"), next_ - 1);
@@ -309,6 +311,7 @@ private:
     int signs_of_life_ = 0;
     std::vector<std::string> pings_;
     std::vector<Reply> replies_;
+    std::vector<std::string> answers_;  // to what it said, beside the stream
 };
 
 }  // namespace mempool::test

@@ -17,6 +17,7 @@
 
 #include "channel/ring.hpp"
 #include "fanout/audience.hpp"
+#include "unit/fanout/answering_inbox.hpp"
 #include "unit/fanout/simulated_client.hpp"
 #include "unit/fanout/simulated_kernel.hpp"
 #include "unit/websocket/client_frames.hpp"
@@ -39,6 +40,7 @@ public:
         std::size_t ring_capacity;
         std::size_t ring_bytes = 1 << 24;
         Audience::Limits audience;
+        Inbox *inbox = nullptr;
     };
 
     static Audience::Limits default_limits() {
@@ -52,6 +54,7 @@ public:
           ring_(options.ring_capacity, options.ring_bytes, "e0"),
           audience_("mempool", ring_, *this, kernel_, options.audience) {
         told_.push_back({.epoch = "e0"});
+        if (options.inbox != nullptr) audience_.set_inbox(*options.inbox);
     }
 
     SimulatedKernel &kernel() { return kernel_; }
@@ -150,6 +153,11 @@ public:
         if (sees_end(peer)) kernel_.client_ends(peer.socket);
         for (const SimulatedClient::Reply &reply : peer.client.take_replies())
             if (peer.answers && !peer.left) says(peer, reply.opcode, reply.payload);
+    }
+
+    /// An answer that comes later.
+    void tell(const Speaker &who, std::string_view words) {
+        drive([&] { audience_.tell(who, [&](std::string &out) { append_answer(out, words); }); });
     }
 
     // ---- what a shard does ----

@@ -69,7 +69,7 @@ void fail_each(const std::string &asked, std::uint64_t transactions, const std::
         client.send(asked);
         const std::string first = client.read_answer();
         failing_network = -1;
-        const std::uint64_t accepted = server.pool->stats().accepted;
+        const std::uint64_t accepted = server.pool->stats()[Counter::accepted];
         EXPECT_TRUE(accepted == 0 || accepted == transactions) << accepted;
         if (status_of(first) == 202) {
             EXPECT_EQ(body_of(first), answered);
@@ -81,7 +81,7 @@ void fail_each(const std::string &asked, std::uint64_t transactions, const std::
         WireClient again(server.port);
         again.send(asked);
         EXPECT_EQ(body_of(again.read_answer()), answered);
-        EXPECT_EQ(server.pool->stats().accepted, transactions);
+        EXPECT_EQ(server.pool->stats()[Counter::accepted], transactions);
         if (failed == 0) {
             EXPECT_GT(n, 5);
             break;

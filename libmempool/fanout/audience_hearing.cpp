@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/// What an audience does with what its clients say, and says to one of them: the part of Audience that stands beside the stream.
+#include <new>
+
+#include "fanout/audience.hpp"
+
+namespace mempool {
+namespace {
+
+/// Of a client whose messages are answered, at once: each answer is at most some 20 times as long as the message (docs/architecture.md,
+/// Memory), and before more is read they have gone out.
+constexpr std::size_t answered_at_once = 8 * 1024;
+
+}  // namespace
+
+std::span<char> Audience::read_into(SeatId seat) {
+    const bool is_answered = inbox_ != nullptr && seats_.manner(seat).format == Format::json;
+    return std::span(input_).first(is_answered ? answered_at_once : input_.size());
+}
+
+/// A whole data message.
+void Audience::hear(SeatId seat, const websocket::Inbound &inbound) {
+    if (inbox_ == nullptr) return messages_ignored_.add(1);
+    const Said said{seats_.manner(seat).format, inbound.kind == websocket::Inbound::Kind::binary, inbound.payload};
+    std::string &out = seats_.extra_of(seat).out;
+    const std::size_t before = out.size();
+    if (!inbox_->message(speakers_.of(seat), said, out)) messages_ignored_.add(1);
+    if (out.size() > before)
+        seats_.extra_of(seat).answers = true;
+    else
+        seats_.tidy(seat);
+}
+
+bool Audience::has_answers(SeatId seat) {
+    const Seats::Extra *extra = seats_.find_extra(seat);
+    return extra != nullptr && (extra->answers || extra->ping);
+}
+
+bool Audience::can_hear(const Speaker &who) const {
+    return speakers_.is_here(who) && !seats_.is(who.seat, Seats::closing);
+}
+
+/// To be sent in the next turn.
+std::string &Audience::bytes_to_tell(SeatId seat) {
+    told_.push_back(seat);
+    Seats::Extra &extra = seats_.extra_of(seat);
+    extra.answers = true;
+    return extra.out;
+}
+
+}  // namespace mempool

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/// An inbox that answers a JSON client with its own words, and knows to whom it did. One thread.
+#pragma once
+
+#include <boost/json.hpp>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "fanout/inbox.hpp"
+#include "websocket/frame_writer.hpp"
+
+namespace mempool::test {
+
+inline void append_answer(std::string &out, std::string_view of) {
+    const boost::json::object said{{"type", "answer"}, {"of", of}};
+    websocket::append_frame(out, websocket::Opcode::text, boost::json::serialize(said));
+}
+
+class AnsweringInbox final : public Inbox {
+public:
+    bool message(const Speaker &who, const Said &said, std::string &answers) override {
+        if (said.payload == "no memory") throw std::bad_alloc();
+        if (said.format != Format::json || said.binary) return false;
+        speakers.push_back(who);
+        append_answer(answers, said.payload);
+        return true;
+    }
+
+    std::vector<Speaker> speakers;  // whom it answered, in that order
+};
+
+}  // namespace mempool::test
