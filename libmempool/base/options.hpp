@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/status.hpp"
 
 namespace mempool {
@@ -87,6 +88,7 @@ public:
 
     std::int64_t operator[](Option option) const { return integers_[static_cast<std::size_t>(option)]; }
     std::size_t size(Option option) const { return static_cast<std::size_t>((*this)[option]); }
+    milliseconds ms(Option option) const { return milliseconds((*this)[option]); }
     const std::string &text(Option option) const { return texts_[static_cast<std::size_t>(option)]; }
 
 private:

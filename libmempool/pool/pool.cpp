@@ -18,17 +18,12 @@
 #include "base/utf8.hpp"
 #include "fanout/shard.hpp"
 #include "http/listener.hpp"
-#include "http/places.hpp"
 
 namespace mempool {
 namespace {
 
 // After the network was cut, what remains needs no more than a scheduler's whim, unless the host's own code holds it.
 constexpr milliseconds cut_grace{500};
-
-milliseconds ms(const Options &options, Option option) {
-    return milliseconds(options[option]);
-}
 
 bool in_list(std::string_view list, std::string_view wanted) {
     return !every_element(list, [&](std::string_view each) { return each != wanted; });
@@ -61,7 +56,7 @@ Pool::Pool(const Options &options)
               options.size(Option::queue_bytes)),
       idempotency_(options.size(Option::idempotency_capacity)),
       batcher_(queue_, topic_.source, outcomes_,
-               {options.size(Option::batch_max), ms(options, Option::batch_interval_ms)}, &log_) {}
+               {options.size(Option::batch_max), options.ms(Option::batch_interval_ms)}, &log_) {}
 
 Pool::~Pool() {
     assert(threads_.empty());
@@ -120,47 +115,6 @@ Status Pool::start() {
     state_ = State::running;
     gate_ = Gate::go;
     changed_.notify_all();
-    return {};
-}
-
-Status Pool::make_network() {
-    std::vector<http::ListenSocket> places;
-    if (Status status = http::listen_everywhere(options_, places); !status.ok() || places.empty()) return status;
-    const std::uint16_t port = http::port_of(places);
-    const Liveness liveness{ms(options_, Option::ping_interval_ms), ms(options_, Option::pong_timeout_ms),
-                            ms(options_, Option::stall_timeout_ms)};
-    const Audience::Limits audience{ms(options_, Option::close_timeout_ms), liveness,
-                                    options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
-    shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
-                                     Shard::Limits{audience, options_.size(Option::unsent_max_bytes)}, log_);
-    const http::Services services{
-        intake_,
-        idempotency_,
-        outcomes_,
-        draining_,
-        options_[Option::dashboard] != 0,
-        options_[Option::metrics] != 0,
-        main_topic,
-        [this] { return observe(); },
-        http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts),
-                        options_.text(Option::route_prefix)),
-        http::SlowRule(options_.text(Option::slow_default), options_.text(Option::slow_allowed)),
-        options_.text(Option::route_prefix)};
-    const http::Session::Limits limits{
-        ms(options_, Option::header_timeout_ms),
-        ms(options_, Option::body_timeout_ms),
-        ms(options_, Option::keepalive_timeout_ms),
-        ms(options_, Option::close_timeout_ms),
-        options_.size(Option::tx_max_bytes),
-        options_.size(Option::request_max_bytes),
-        std::max(options_.size(Option::request_max_bytes), options_.size(Option::queue_bytes))};
-    listener_ = std::make_unique<http::Listener>(
-        *shard_, std::move(places), services, limits,
-        http::Listener::Crowd{options_.size(Option::max_connections),
-                              static_cast<std::uint32_t>(options_[Option::rate_limit_connections])},
-        http_counts_, log_);
-    const std::lock_guard lock(mutex_);
-    port_ = port;
     return {};
 }
 
