@@ -38,7 +38,7 @@ Audience::~Audience() {
 
 void Audience::on_socket(SeatId seat, Readiness readiness) {
     if (!seats_.is(seat, Seats::taken)) return;  // dropped earlier in this turn
-    if (readiness.gone) return drop(seat);
+    if (readiness.gone) return lose(seat, kernel_.read(seats_.socket(seat), input_).kind == Received::Kind::timed_out);
     if (readiness.writable && seats_.is(seat, Seats::blocked)) {
         on_writable(seat);
         if (!seats_.is(seat, Seats::taken)) return;
@@ -251,7 +251,7 @@ void Audience::read(SeatId seat, bool to_the_end) {
         const std::span<char> into = read_into(seat);
         const Received received = kernel_.read(seats_.socket(seat), into);
         if (received.kind == Received::Kind::nothing) return void(send_and_settle(seat));
-        if (received.kind != Received::Kind::bytes) return drop(seat);
+        if (received.kind != Received::Kind::bytes) return lose(seat, received.kind == Received::Kind::timed_out);
         if (!is_sse(seat)) seats_.set_heard_at(seat, stamp());
         seats_.clear(seat, Seats::pinged);
         // Behind the peer's close nothing is owed an answer: it is read and dropped.
@@ -343,7 +343,7 @@ Written Audience::send(SeatId seat) {
             break;
         }
         const Written written = flush(seats_, seat, *lane, kernel_);
-        all = {all.bytes + written.bytes, written.gone};
+        all = {all.bytes + written.bytes, written.gone, written.timed_out};
         if (all.gone) return all;
         if (lane != &lane_of(seat)) seats_.save_rest(seat, *lane);  // the chunk may go at any time
         if (!seats_.wants(seat, lanes_.tail())) return all;
@@ -363,7 +363,7 @@ std::size_t Audience::send_and_settle(SeatId seat) {
     } catch (const std::bad_alloc &) {
         written.gone = true;
     }
-    if (written.gone) drop(seat);
+    if (written.gone) lose(seat, written.timed_out);
     if (!seats_.is(seat, Seats::taken)) return 0;
     if (!was_full && seats_.is(seat, Seats::blocked)) seats_.set_full_at(seat, stamp());
     if (is_sse(seat) && written.bytes > 0) seats_.set_heard_at(seat, stamp());
@@ -403,6 +403,12 @@ Stamp Audience::stamp() const {
 
 void Audience::drop(SeatId seat) {
     kernel_.end(leave(seat));
+}
+
+/// The connection is dead. Where TCP gave it up before our own look did (Shard::attach), it has stalled all the same.
+void Audience::lose(SeatId seat, bool timed_out) {
+    if (timed_out && !seats_.is(seat, Seats::closing)) seats_.closed().stalled.add(1);
+    drop(seat);
 }
 
 /// Where waiting for the peer to read what was written would be waiting for nothing.

@@ -124,6 +124,7 @@ private:
     void on_writable(SeatId seat);
     void close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason);
     void drop(SeatId seat);
+    void lose(SeatId seat, bool timed_out);
     void abort(SeatId seat, Liveness::Verdict why);
     int leave(SeatId seat);
 

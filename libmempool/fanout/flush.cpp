@@ -38,7 +38,7 @@ Written flush(Seats &seats, SeatId seat, const Lane &lane, Kernel &kernel) {
         for (std::size_t index = 0; index < count; ++index) offered += from[index].iov_len;
 
         const Written written = kernel.write(seats.socket(seat), {from.data(), count});
-        if (written.gone) return {all.bytes, true};
+        if (written.gone) return {all.bytes, true, written.timed_out};
         assert(written.bytes <= offered);
         all.bytes += written.bytes;
 

@@ -21,14 +21,16 @@ using SeatId = std::uint32_t;
 struct Written {
     std::size_t bytes = 0;
     bool gone = false;
+    bool timed_out = false;  // gone, as the peer acknowledged nothing for so long that TCP gave it up
 };
 
 struct Received {
     enum class Kind {
         bytes,
-        nothing,  // for now; readability will be told
-        end,      // the peer sends no more
-        gone,     // the connection is dead
+        nothing,    // for now; readability will be told
+        end,        // the peer sends no more
+        gone,       // the connection is dead
+        timed_out,  // it is, as above
     };
     Kind kind;
     std::size_t bytes = 0;
@@ -39,7 +41,7 @@ struct Readiness {
     bool readable = false;
     bool writable = false;
     bool ended = false;  // the peer sends no more: a read to the end will see it
-    bool gone = false;   // the connection is dead
+    bool gone = false;   // the connection is dead; a read tells why
 };
 
 class Kernel {

@@ -50,7 +50,7 @@ public:
             64,  // the peer broke the protocol, or has no close of its own: what it still sends is read and dropped
         pinged = 128,  // our ping went out, and no sign of life has come since
         unread = 256,  // its socket has more to be read, in its turn
-        paused = 512,  // unread, but not before it takes the pong that it is owed
+        paused = 512,  // unread, but not before it takes what it is answered
     };
 
     /// What a seat has only for a while.

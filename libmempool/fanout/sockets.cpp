@@ -48,7 +48,7 @@ Written Sockets::write(int socket, std::span<iovec> from) {
         const ssize_t sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent >= 0) return {static_cast<std::size_t>(sent), false};
         if (errno == EINTR) continue;
-        return {0, errno != EAGAIN && errno != EWOULDBLOCK};
+        return {0, errno != EAGAIN && errno != EWOULDBLOCK, errno == ETIMEDOUT};
     }
 }
 
@@ -58,7 +58,8 @@ Received Sockets::read(int socket, std::span<char> into) {
         if (count > 0) return {Received::Kind::bytes, static_cast<std::size_t>(count)};
         if (count == 0) return {Received::Kind::end};
         if (errno == EINTR) continue;
-        return {errno == EAGAIN || errno == EWOULDBLOCK ? Received::Kind::nothing : Received::Kind::gone};
+        if (errno == EAGAIN || errno == EWOULDBLOCK) return {Received::Kind::nothing};
+        return {errno == ETIMEDOUT ? Received::Kind::timed_out : Received::Kind::gone};
     }
 }
 

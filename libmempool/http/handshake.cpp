@@ -79,14 +79,11 @@ std::string accept_value(std::string_view key) {
 }
 
 std::variant<Handshake, Reply> shake_hands(const Request &request) {
-    if (request.method() != beast::http::verb::get) {
-        Reply reply = error_reply(405, "method_not_allowed", "the event stream is asked for with GET");
-        reply.headers = "Allow: GET\r\n";
-        return reply;
-    }
+    if (request.method() != beast::http::verb::get) return not_allowed("GET");
     if (!asks_upgrade(request))
         return upgrade_required(
-            "this is the event stream: open it as a WebSocket, for instance with `websocat -n ws://HOST/ws/mempool`");
+            "this is the event stream: open this URL as a WebSocket, ws:// for http://, for instance with `websocat -n "
+            "URL`");
     if (request.version() < 11) return bad_handshake("a WebSocket needs HTTP/1.1");
     if (!has_token(request, Field::connection, "upgrade"))
         return bad_handshake("the Connection header lacks the token `Upgrade`");

@@ -22,21 +22,17 @@ void let_go(int socket) {
     close(socket);
 }
 
-Reply try_later(unsigned status, std::string_view error, std::string_view detail) {
-    Reply reply = error_reply(status, error, detail);
-    reply.headers = "Retry-After: 1\r\n";
-    return reply;
-}
-
 Reply too_many_connections() {
-    return try_later(503, "connections",
-                     "the server holds as many connections as it may (max_connections); try again later");
+    return unavailable("connections",
+                       "the server holds as many connections as it may (max_connections); try again later");
 }
 
 Reply too_often() {
-    return try_later(429, "rate",
-                     "this address connects more often than it may (rate_limit_connections); keep connections open, or "
-                     "try again later");
+    return unavailable(
+        "rate",
+        "this address connects more often than it may (rate_limit_connections); keep connections open, or "
+        "try again later",
+        429);
 }
 
 }  // namespace

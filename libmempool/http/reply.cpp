@@ -44,8 +44,8 @@ Reply not_allowed(std::string_view allow) {
     return reply;
 }
 
-Reply unavailable(std::string_view error, std::string_view detail) {
-    Reply reply = error_reply(503, error, detail);
+Reply unavailable(std::string_view error, std::string_view detail, unsigned status) {
+    Reply reply = error_reply(status, error, detail);
     reply.headers = "Retry-After: 1\r\n";
     return reply;
 }
@@ -56,13 +56,14 @@ std::string wire_bytes(const Reply &reply, bool head, bool keep_alive) {
     std::string wire;
     wire.reserve(256 + reply.headers.size() + reply.body.size());
     wire.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ").append(reason).append("\r\n");
-    wire.append(date_line());
+    wire.append(date_line()).append("Cache-Control: ").append(reply.cache).append("\r\n");
     if (reply.status != 204) {  // RFC 9110 8.6: it has no body, not even one of no bytes
         wire.append("Content-Type: ").append(reply.content_type).append("\r\n");
         if (!reply.endless) wire.append("Content-Length: ").append(std::to_string(reply.body.size())).append("\r\n");
     }
     wire.append(reply.headers);
-    wire.append(keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+    wire.append(keep_alive ? "Connection: keep-alive" : "Connection: close");
+    wire.append(reply.status == 426 ? ", Upgrade\r\n\r\n" : "\r\n\r\n");  // RFC 9110 7.8, of the header Upgrade
     if (!head) wire.append(reply.body);
     return wire;
 }

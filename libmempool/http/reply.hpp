@@ -11,6 +11,7 @@ struct Reply {
     unsigned status = 200;
     std::string body;
     std::string_view content_type = "application/json";  // static text
+    std::string_view cache = "no-store";                 // Cache-Control; static text
     std::string headers;                                 // further lines, each ended by CRLF
     bool close = false;                                  // whatever the request would like
     bool endless = false;                                // the body ends with the connection: no Content-Length
@@ -21,8 +22,8 @@ Reply error_reply(unsigned status, std::string_view error, std::string_view deta
 
 /// 405. allow: the methods that the path takes, as a list.
 Reply not_allowed(std::string_view allow);
-/// 503: to be tried again soon, here or elsewhere.
-Reply unavailable(std::string_view error, std::string_view detail);
+/// To be tried again soon, here or elsewhere.
+Reply unavailable(std::string_view error, std::string_view detail, unsigned status = 503);
 
 /// status line, headers and, unless it answers HEAD, the body (RFC 9112 4, 6.3).
 std::string wire_bytes(const Reply &reply, bool head, bool keep_alive);

@@ -24,8 +24,9 @@ std::variant<Reply, Upgrade, Wait> join_stream(std::variant<Reply, Upgrade> join
 Reply get_page() {
     Reply reply;
     reply.content_type = "text/html; charset=utf-8";
+    reply.cache = "no-cache";
     reply.headers =
-        "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+        "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
         "Content-Security-Policy: default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src "
         "data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n";
@@ -40,7 +41,8 @@ Reply nothing_here(const Services &services) {
 }
 
 Reply moved_to(const std::string &path) {
-    Reply reply = error_reply(308, "moved", "the page is at " + path);
+    Reply reply;
+    reply.status = 308;
     reply.headers = "Location: " + path + "\r\n";
     return reply;
 }
@@ -53,6 +55,7 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
     const auto inside = below(services.prefix, whole);
     if (!inside) return nothing_here(services);
     const std::string_view path = *inside;
+    const bool reads = request.method() == verb::get || request.method() == verb::head;
     if (path == "/tx") return post_tx(request, services, awaited);
     if (path == many_path) return post_txs(request, services);
     if (constexpr std::string_view prefix = "/tx/"; path.starts_with(prefix))
@@ -63,12 +66,11 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
         return join_stream(join_websocket(request, services.slow_rule));
     }
     if (path == "/events/mempool") {
-        if (services.draining.load(std::memory_order_relaxed) && request.method() == verb::get)
+        if (services.draining.load(std::memory_order_relaxed) && reads)
             return unavailable("draining", "the pool is draining; connect to another");
         return join_stream(join_events(request, services.slow_rule));
     }
     if (auto reply = answer_observer(request, path, services)) return std::move(*reply);
-    const bool reads = request.method() == verb::get || request.method() == verb::head;
     if (path == "/" && services.dashboard) {
         if (!reads) return not_allowed("GET, HEAD");
         return get_page();

@@ -199,9 +199,7 @@ void Session::on_request() {
         try {
             return answer(request, listener_.services(), listener_.awaited());
         } catch (const std::bad_alloc &) {
-            Reply reply = error_reply(503, "full", "out of memory; try again");
-            reply.headers = "Retry-After: 1\r\n";
-            return reply;
+            return unavailable("full", "out of memory; try again");
         }
     }();
     if (auto *upgraded = std::get_if<Upgrade>(&answered)) return upgrade(std::move(*upgraded));
@@ -234,13 +232,13 @@ void Session::on_outcome(const Completion &settled) {
 }
 
 void Session::upgrade(Upgrade upgrade) {
+    constexpr std::size_t empty_line = 2;
+    upgrade.answer.insert(upgrade.answer.size() - empty_line, cors_headers_);  // while the socket has an owner
     boost::system::error_code error;
     const int socket = socket_.release(error);
     if (error) return end();
     listener_.counts().answered(route_, upgrade.status);
     const auto early = buffer_.data();
-    constexpr std::size_t empty_line = 2;
-    upgrade.answer.insert(upgrade.answer.size() - empty_line, cors_headers_);
     stage_ = Stage::ended;
     const auto self = shared_from_this();  // `early` lies in this session
     listener_.left(*this);

@@ -71,11 +71,7 @@ std::variant<Reply, Upgrade> join_websocket(const Request &request, const SlowRu
 }
 
 std::variant<Reply, Upgrade> join_events(const Request &request, const SlowRule &rule) {
-    if (request.method() != verb::get && request.method() != verb::head) {
-        Reply reply = error_reply(405, "method_not_allowed", "this path answers GET, HEAD");
-        reply.headers = "Allow: GET, HEAD\r\n";
-        return reply;
-    }
+    if (request.method() != verb::get && request.method() != verb::head) return not_allowed("GET, HEAD");
     auto asked = parse_stream_query(target_of(request));
     if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
     auto heard = position_heard(request);
@@ -87,7 +83,8 @@ std::variant<Reply, Upgrade> join_events(const Request &request, const SlowRule 
 
     Reply stream;
     stream.content_type = "text/event-stream";
-    stream.headers = "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\n";
+    stream.cache = "no-cache";
+    stream.headers = "X-Accel-Buffering: no\r\n";
     stream.close = true;
     stream.endless = true;
     if (request.method() == verb::head) return stream;

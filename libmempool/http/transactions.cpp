@@ -137,9 +137,10 @@ Reply post_txs(Request &request, const Services &services) {
     const auto asked = parse_wait(request.target(), {});  // the header's is a preference: it may be left alone
     if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
     if (std::get<std::chrono::seconds>(asked).count() > 0)
-        return error_reply(400, "bad_request",
-                           "POST /txs does not wait for outcomes; leave `wait` away, then ask for the last id by GET "
-                           "/tx/{id}?wait=: it is settled after all before it");
+        return error_reply(
+            400, "bad_request",
+            "many at once do not wait for outcomes; leave `wait` away, then ask for the last id's with GET "
+            "and `wait`: it is settled after all before it");
     auto key = key_of(request);
     if (auto *bad = std::get_if<Reply>(&key)) return std::move(*bad);
     Many many = read_many(request[boost::beast::http::field::content_type], request.body(),

@@ -11,12 +11,14 @@ from . import _core
 
 
 class Places(NamedTuple):
-    """The options that say where; what a port of 0 became is for the caller to know."""
+    """The options that say where; what a port of 0 became is for the caller to know. fd_host: the address of the handed-over socket, looked
+    up once, since the number is the caller's, who may close it; empty for a unix socket and for what is none."""
 
     host: str
     port: int
     unix: str
     fd: int
+    fd_host: str
     prefix: str
 
     @classmethod
@@ -26,12 +28,13 @@ class Places(NamedTuple):
             config.get_int("listen_port"),
             config.get_text("listen_unix"),
             config.get_int("listen_fd"),
+            _host_of(config.get_int("listen_fd")),
             config.get_text("route_prefix"),
         )
 
     def url(self, port: int) -> str:
         """Of the routes, by that port; empty where there is none."""
-        host = self.host or _host_of(self.fd)
+        host = self.host or self.fd_host
         if not host or not port:
             return ""
         return f"http://[{host}]:{port}{self.prefix}" if ":" in host else f"http://{host}:{port}{self.prefix}"
@@ -39,7 +42,7 @@ class Places(NamedTuple):
     def words(self, port: int) -> str:
         """All of them; empty in process."""
         unix = [f"unix:{self.unix}"] if self.unix else []
-        handed_over = [f"descriptor {self.fd}"] if self.fd >= 0 and (self.host or not _host_of(self.fd)) else []
+        handed_over = [f"descriptor {self.fd}"] if self.fd >= 0 and (self.host or not self.fd_host) else []
         url = [self.url(port)] if self.url(port) else []
         return " and ".join(url + unix + handed_over)
 
@@ -50,13 +53,17 @@ class Places(NamedTuple):
 
 
 def _host_of(fd: int) -> str:
-    """The address of a handed-over socket; empty for a unix socket and for what is none."""
+    if fd < 0:
+        return ""
     try:
-        copy = socket.socket(fileno=os.dup(fd)) if fd >= 0 else None
+        copy = os.dup(fd)
     except OSError:
         return ""
-    if copy is None:
+    try:
+        opened = socket.socket(fileno=copy)
+    except OSError:  # no socket
+        os.close(copy)
         return ""
-    with copy:
-        name = copy.getsockname()
+    with opened:
+        name = opened.getsockname()
     return str(name[0]) if isinstance(name, tuple) and name else ""

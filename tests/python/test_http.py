@@ -79,6 +79,14 @@ def test_the_body_is_the_transaction(listen: Listen) -> None:
     assert got == [body, b"pay bob"]
 
 
+def test_no_cache_may_keep_an_answer(listen: Listen) -> None:
+    """`pending` of a moment ago must not be told by a proxy as of now; the page may be kept, and is asked for anew each time."""
+    with Http(listen(metrics=True).port) as http:
+        for method, path in (("POST", "/tx"), ("GET", "/tx/1"), ("GET", "/tx/7"), ("GET", "/stats"), ("GET", "/metrics"), ("GET", "/x")):
+            assert http.ask(method, path, b"a" if method == "POST" else None).headers["cache-control"] == "no-store", path
+        assert http.ask("GET", "/").headers["cache-control"] == "no-cache"
+
+
 def test_an_unknown_id_is_404_and_a_forgotten_one_410(listen: Listen) -> None:
     """GET /tx/{id}: 404 for an id that was never given or is none, 410 for an outcome that is no longer kept."""
     with Http(listen(outcomes_capacity=1).port) as http:

@@ -251,6 +251,8 @@ def test_metrics_can_be_off() -> None:
         ("text/plain;version=0.0.4;q=0.3", "text/plain; version=0.0.4; charset=utf-8"),
         ("application/openmetrics-text;q=0", "text/plain; version=0.0.4; charset=utf-8"),
         ("application/openmetrics-text;q=0.0", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;q=0;charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text; Q = 0.000 , text/plain", "text/plain; version=0.0.4; charset=utf-8"),
         (
             "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3",
             "application/openmetrics-text; version=1.0.0; charset=utf-8",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -47,6 +48,28 @@ def test_a_handed_over_socket_stays_the_hosts() -> None:
             with mempool.Pool(listen_host="", listen_fd=mine.fileno()) as pool:
                 assert (pool.port, pool.url) == (port, f"http://127.0.0.1:{port}")
                 assert ask(http.client.HTTPConnection("127.0.0.1", port), "POST", "/tx", "x")[0] == 202
+
+
+def test_its_url_does_not_depend_on_the_number_of_the_hosts_descriptor(tmp_path: Path) -> None:
+    """The host closes its socket, and the number is a file's now: nothing is looked up by it any more."""
+    mine = listening_tcp()
+    number, port = mine.fileno(), mine.getsockname()[1]
+    with mempool.Pool(listen_host="", listen_fd=number) as pool:
+        mine.close()
+        with (tmp_path / "file").open("w") as taken:
+            assert taken.fileno() == number
+            assert pool.url == f"http://127.0.0.1:{port}"
+            assert repr(pool) == f"<mempool.Pool http://127.0.0.1:{port} RUNNING>"
+            assert ask(http.client.HTTPConnection("127.0.0.1", port), "GET", "/healthz")[0] == 200
+
+
+def test_what_is_no_socket_is_told_and_leaves_no_descriptor(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(10):
+            with pytest.raises(mempool.Invalid, match="listen_fd"):
+                mempool.Pool(listen_host="", listen_fd=file.fileno()).start()
+        assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_the_prefix_is_in_the_url() -> None:

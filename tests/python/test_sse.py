@@ -246,6 +246,7 @@ def test_one_that_acknowledges_nothing_more_is_given_up(listen: Listen) -> None:
         for _ in range(12):
             pool.publish("x" * 1000)
         until(lambda: pool.listener_count == 0, "its seat is free")
+    assert pool.stats.clients_closed_stalled == 1  # whoever noticed it first, TCP or we
 
 
 def test_what_it_sends_behind_its_request_is_dropped(listen: Listen) -> None:

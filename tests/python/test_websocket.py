@@ -52,6 +52,7 @@ def test_a_plain_get_is_426(listen: Listen) -> None:
         answer = http.ask("GET", "/ws/mempool")
         assert (answer.status, answer.json["error"]) == (426, "upgrade_required")
         assert (answer.headers["upgrade"], answer.headers["sec-websocket-version"]) == ("websocket", "13")
+        assert answer.headers["connection"] == "close, Upgrade"  # RFC 9110 7.8
 
 
 HANDSHAKE = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}

@@ -313,6 +313,12 @@ TEST(Network, submissions_while_draining_are_503) {
     } while (status_of(answer) == 202);
     EXPECT_EQ(status_of(answer), 503);
     EXPECT_NE(answer.find("\"draining\""), std::string::npos);
+    for (const char *method : {"GET", "HEAD"}) {  // of the stream too, and a probe hears the same
+        client.send(std::string(method) + " /events/mempool HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        const std::string header = client.read_until("\r\n\r\n");
+        EXPECT_EQ(status_of(header), 503) << method;
+        if (method == std::string_view("GET")) client.read_until("}");
+    }
     leave = true;
     stopper.join();
 }
