@@ -10,7 +10,7 @@ namespace mempool {
 
 void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t batch, std::vector<Rejection> &&rejected) {
     std::deque<Range> gone;  // these are destroyed without the lock
-    std::multimap<std::uint64_t, Claim> watched;
+    std::set<Watcher> watched;
     News news;
     {
         const std::lock_guard lock(mutex_);
@@ -18,7 +18,7 @@ void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t bat
         assert(last >= first);
         news = news_of(last, batch, rejected);
         ranges_.emplace_back();  // an empty place first: without memory for it nothing has changed
-        while (!watching_.empty() && watching_.begin()->first <= last)
+        while (!watching_.empty() && watching_.begin()->id <= last)
             watched.insert(watching_.extract(watching_.begin()));
         totals_.rejected += rejected.size();
         totals_.applied += last - first + 1 - rejected.size();
@@ -41,7 +41,7 @@ void Outcomes::settle(std::uint64_t first, std::uint64_t last, std::uint64_t bat
 Outcomes::News Outcomes::news_of(std::uint64_t last, std::uint64_t batch,
                                  const std::vector<Rejection> &rejected) const {
     News news;
-    for (auto at = watching_.begin(); at != watching_.end() && at->first <= last; ++at) {
+    for (auto at = watching_.begin(); at != watching_.end() && at->id <= last; ++at) {
         const auto &[id, claim] = *at;
         Completion told{Completion::Kind::applied, id, batch, claim.user_data};
         const auto rejection = std::ranges::lower_bound(rejected, id, {}, &Rejection::id);
@@ -69,8 +69,7 @@ Outcomes::Watched Outcomes::watch(std::uint64_t id, std::uint64_t given, const C
         const std::lock_guard lock(mutex_);
         watched.now = look_locked(id, given);
         if (place && !closed_ && watched.now.kind == Outcome::Kind::pending) {
-            watching_.emplace(id, claim);
-            watched.will_be_told = true;
+            watched.will_be_told = watching_.insert({id, claim}).second;
         }
     } catch (...) {
         if (place) claim.completions->give_back(1);
@@ -78,6 +77,14 @@ Outcomes::Watched Outcomes::watch(std::uint64_t id, std::uint64_t given, const C
     }
     if (place && !watched.will_be_told) claim.completions->give_back(1);
     return watched;
+}
+
+void Outcomes::unwatch(std::uint64_t id, const Claim &claim) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (watching_.erase({id, claim}) == 0) return;
+    }
+    claim.completions->give_back(1);
 }
 
 Outcome Outcomes::look(std::uint64_t id, std::uint64_t given) const {
@@ -124,7 +131,7 @@ Outcomes::Totals Outcomes::totals() const {
 }
 
 void Outcomes::close() {
-    std::multimap<std::uint64_t, Claim> watched;
+    std::set<Watcher> watched;
     {
         const std::lock_guard lock(mutex_);
         closed_ = true;

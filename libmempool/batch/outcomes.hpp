@@ -9,10 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -52,6 +53,8 @@ public:
     };
     /// What is known of it now; where it is pending, the claim is told once it is settled. Without waiting.
     Watched watch(std::uint64_t id, std::uint64_t given, const Claim &claim);
+    /// Who watched needs to know no longer: gives the place back, unless it is being told.
+    void unwatch(std::uint64_t id, const Claim &claim) noexcept;
 
     /// Waits until all ids up to `id` are settled; false where the deadline passed, or they never will be.
     bool wait_all(std::uint64_t id, Instant deadline) const;
@@ -75,6 +78,14 @@ private:
         std::uint64_t batch;
         std::vector<Rejection> rejected;
     };
+    struct Watcher {
+        std::uint64_t id;
+        Claim claim;
+        bool operator<(const Watcher &other) const {
+            return std::tie(id, claim.user_data, claim.completions) <
+                   std::tie(other.id, other.claim.user_data, other.claim.completions);
+        }
+    };
     /// What those who watch are to be told, and whom: whom[i] is told what[i].
     struct News {
         std::vector<std::shared_ptr<Completions>> whom;
@@ -89,7 +100,7 @@ private:
     mutable std::mutex mutex_;  // leaf; guards all below
     mutable std::condition_variable settled_;
     std::deque<Range> ranges_;
-    std::multimap<std::uint64_t, Claim> watching_;  // by id, each with a place reserved
+    std::set<Watcher> watching_;  // each with a place reserved
     Totals totals_;
     std::uint64_t settled_to_ = 0;  // the last id settled
     bool closed_ = false;

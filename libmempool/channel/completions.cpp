@@ -6,6 +6,11 @@
 #include <utility>
 
 namespace mempool {
+namespace {
+
+constexpr std::size_t kept_at_rest = 1024;  // entries
+
+}  // namespace
 
 bool Completions::reserve(std::size_t count) {
     const std::lock_guard lock(mutex_);
@@ -24,7 +29,16 @@ void Completions::give_back(std::size_t count) {
     const std::lock_guard lock(mutex_);
     assert(reserved_ >= count);
     reserved_ -= count;
+    rest();
     if (finished_) tell();
+}
+
+/// After a flood its memory goes back.
+void Completions::rest() noexcept {
+    if (taken_ < entries_.size()) return;
+    entries_.clear();  // keeps its capacity, which covers the reserved
+    taken_ = 0;
+    if (reserved_ == 0 && entries_.capacity() > kept_at_rest) std::vector<Completion>().swap(entries_);
 }
 
 void Completions::deliver(std::span<Completion> settled) noexcept {
@@ -70,10 +84,7 @@ std::size_t Completions::next(std::vector<Completion> &out, std::size_t most, In
         else
             out.push_back(std::move(entries_[taken_++]));
     }
-    if (taken_ == entries_.size()) {
-        entries_.clear();  // keeps its capacity, which covers the reserved
-        taken_ = 0;
-    }
+    rest();
     if (bell_ && !news()) bell_->take();
     return count;
 }

@@ -72,6 +72,7 @@ private:
     std::size_t ready() const { return entries_.size() - taken_ + (room_ ? 1 : 0); }
     bool news() const { return ready() > 0 || (finished_ && reserved_ == 0); }
     void tell() noexcept;
+    void rest() noexcept;
 
     const std::size_t capacity_;
 

@@ -117,6 +117,24 @@ TEST(Outcomes, who_watches_is_told_each_in_one_list_and_once) {
     EXPECT_EQ(one->next(told, 10, Instant::min()), 0U);
 }
 
+TEST(Outcomes, who_watches_no_longer_is_not_told_and_its_place_is_free) {
+    Outcomes outcomes(10);
+    const auto queue = std::make_shared<Completions>(2);
+    EXPECT_TRUE(outcomes.watch(1, 9, {queue, 10}).will_be_told);
+    EXPECT_TRUE(outcomes.watch(1, 9, {queue, 11}).will_be_told);
+    outcomes.unwatch(1, {queue, 10});
+    outcomes.unwatch(1, {queue, 10});  // is nothing
+    EXPECT_TRUE(queue->reserve(1));
+    EXPECT_FALSE(queue->reserve(1));
+    queue->give_back(1);
+    outcomes.settle(1, 1, 1, {});
+    outcomes.unwatch(1, {queue, 11});  // too late: it has been told
+    std::vector<Completion> told;
+    ASSERT_EQ(queue->next(told, 10, Instant::min()), 1U);
+    EXPECT_EQ(told[0].user_data, 11U);
+    EXPECT_TRUE(queue->reserve(2));
+}
+
 TEST(Outcomes, only_what_is_pending_and_has_a_place_is_watched) {
     Outcomes outcomes(10);
     const auto queue = std::make_shared<Completions>(1);
