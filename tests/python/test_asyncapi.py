@@ -83,7 +83,7 @@ def submissions(talker: Talker, gate: Gate) -> None:
     talker.ask("accepted", data="hold")
     assert gate.entered.wait(LIMIT_S)
     talker.ask("accepted", data="pay 3")
-    assert talker.ask("refused", data="pay 4")["error"] == "full"  # queue_capacity is 1
+    assert talker.ask("refused", data="pay 4", ref="a9")["error"] == "full"  # queue_capacity is 1
 
 
 @pytest.fixture(scope="module")
