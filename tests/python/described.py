@@ -80,4 +80,4 @@ def undescribed(page: dict[str, Any], path: str, method: str, answer: Answer) ->
     if not content:
         return [*wrong, f"type {kind}"]
     body = json.loads(answer.body) if kind == "application/json" else answer.body.decode()
-    return wrong + faults(page, next(iter(content.values()))["schema"], body)
+    return wrong + faults(page, next(iter(content.values())).get("schema", {}), body)

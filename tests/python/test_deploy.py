@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from browser import open_page
-from clients import LIMIT_S
+from clients import LIMIT_S, EventStream
 from served import Served, ask
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -138,6 +138,41 @@ def test_the_stream_passes_through_nginx_both_ways(nginx: int, served: Served) -
             stream.recv(LIMIT_S)
         assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
     assert served.process.wait(LIMIT_S) == 0
+
+
+def test_server_sent_events_pass_through_nginx_as_they_come(nginx: int, served: Served) -> None:
+    """Each event before the next is caused, so that none is held back; Last-Event-ID resumes to the event; the drain's last words and the end come too."""
+    with EventStream(nginx, "/live/events/mempool") as stream:
+        assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
+        epoch = stream.begin().partition(":")[0]
+        for number in range(1, 4):
+            assert ask(http_at(nginx), "POST", "/live/tx", "x")[0] == 202
+            assert stream.next()[:3] == (f"{epoch}:{number}", "batch", "batch applied 1/1 txs")
+    with EventStream(nginx, "/live/events/mempool?format=json&since=0", f"Last-Event-ID: {epoch}:1") as stream:
+        assert stream.begin() == f"{epoch}:1"
+        assert [json.loads(stream.next().data or "")["offset"] for _ in range(2)] == [2, 3]
+        served.process.send_signal(signal.SIGTERM)
+        assert stream.next().event == "draining"
+        assert stream.rest().endswith(b": draining\n\n")
+    assert served.process.wait(LIMIT_S) == 0
+
+
+def test_submissions_pass_through_nginx(nginx: int, served: Served) -> None:
+    """Over the WebSocket, with an outcome and a key; and many at once, of which the key is known over either road."""
+    with stream_at(nginx, "?format=json", f"http://127.0.0.1:{nginx}") as stream:
+        assert json.loads(stream.recv(LIMIT_S))["type"] == "hello"
+        stream.send(json.dumps({"type": "tx", "data": "pay", "ref": "a1", "key": "k1", "wait": True}))
+        heard = [json.loads(stream.recv(LIMIT_S)) for _ in range(3)]
+        answers = [message for message in heard if "ref" in message]
+        assert answers[0] == {"type": "accepted", "ref": "a1", "id": "1"}
+        assert answers[1] == {"type": "outcome", "ref": "a1", "id": "1", "status": "applied", "batch": "1"}
+        assert [message["type"] for message in heard if "ref" not in message] == ["batch"]
+    lines = {"Content-Type": "application/x-ndjson"}
+    status, body = ask(http_at(nginx), "POST", "/live/txs", "pay\n", **lines, **{"Idempotency-Key": "k1"})
+    assert (status, json.loads(body)["ids"]) == (202, ["1"])
+    assert ask(http_at(nginx), "POST", "/live/txs", "other\n", **lines, **{"Idempotency-Key": "k1"})[0] == 422
+    status, body = ask(http_at(nginx), "POST", "/live/txs", "x\n" * (1 << 20), **lines)
+    assert (status, json.loads(body)["error"]) == (413, "too_large"), "2 MiB pass nginx; more than queue_capacity is the server's own answer"
 
 
 def test_who_may_ask_through_nginx(nginx: int, served: Served) -> None:
