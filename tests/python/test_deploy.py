@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from browser import open_page
-from clients import LIMIT_S, EventStream
+from clients import LIMIT_S
 from served import Served, ask
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -140,20 +140,30 @@ def test_the_stream_passes_through_nginx_both_ways(nginx: int, served: Served) -
     assert served.process.wait(LIMIT_S) == 0
 
 
+def block(stream: http.client.HTTPResponse) -> list[str]:
+    """The next lines of Server-Sent Events up to an empty one; nothing at the end of the stream."""
+    return [line.decode() for line in iter(lambda: stream.readline().rstrip(b"\n"), b"")]
+
+
 def test_server_sent_events_pass_through_nginx_as_they_come(nginx: int, served: Served) -> None:
     """Each event before the next is caused, so that none is held back; Last-Event-ID resumes to the event; the drain's last words and the end come too."""
-    with EventStream(nginx, "/live/events/mempool") as stream:
-        assert (stream.status, stream.headers["content-type"]) == (200, "text/event-stream")
-        epoch = stream.begin().partition(":")[0]
+    with closing(http_at(nginx)) as connection:
+        connection.request("GET", "/live/events/mempool")
+        stream = connection.getresponse()
+        assert (stream.status, stream.headers["Content-Type"]) == (200, "text/event-stream")
+        (began,) = block(stream)
+        epoch = began.removeprefix("id: ").partition(":")[0]
         for number in range(1, 4):
             assert ask(http_at(nginx), "POST", "/live/tx", "x")[0] == 202
-            assert stream.next()[:3] == (f"{epoch}:{number}", "batch", "batch applied 1/1 txs")
-    with EventStream(nginx, "/live/events/mempool?format=json&since=0", f"Last-Event-ID: {epoch}:1") as stream:
-        assert stream.begin() == f"{epoch}:1"
-        assert [json.loads(stream.next().data or "")["offset"] for _ in range(2)] == [2, 3]
+            assert block(stream) == [f"id: {epoch}:{number}", "event: batch", "data: batch applied 1/1 txs"]
+    with closing(http_at(nginx)) as connection:
+        connection.request("GET", "/live/events/mempool?since=0", headers={"Last-Event-ID": f"{epoch}:1"})
+        stream = connection.getresponse()
+        assert [block(stream)[0] for _ in range(3)] == [f"id: {epoch}:{number}" for number in (1, 2, 3)]
         served.process.send_signal(signal.SIGTERM)
-        assert stream.next().event == "draining"
-        assert stream.rest().endswith(b": draining\n\n")
+        assert block(stream)[0] == "event: draining"
+        assert block(stream) == [": draining"]
+        assert stream.read() == b""
     assert served.process.wait(LIMIT_S) == 0
 
 
