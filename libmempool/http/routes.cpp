@@ -41,8 +41,7 @@ Reply nothing_here(const Services &services) {
 }
 
 Reply moved_to(const std::string &path) {
-    Reply reply;
-    reply.status = 308;
+    Reply reply = error_reply(308, "moved", "the page is at " + path);
     reply.headers = "Location: " + path + "\r\n";
     return reply;
 }

@@ -226,16 +226,21 @@ class EventStream:
         self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in headed)}
         self.last_id = ""
 
-    def next(self) -> Block:
-        """The next block; EOFError at the end of the stream."""
+    def raw(self) -> str:
+        """The next block as it is on the wire, up to its empty line; EOFError at the end of the stream."""
         while b"\n\n" not in self._unread:  # the server's own line end; CR would be one too
             self._more()
         raw, self._unread = self._unread.split(b"\n\n", 1)
         assert b"\r" not in raw
+        return raw.decode()
+
+    def next(self) -> Block:
+        """The next block; EOFError at the end of the stream."""
+        raw = self.raw()
         event, retry_ms = "", None
         data: list[str] = []
         comments: list[str] = []
-        for line in raw.decode().split("\n"):
+        for line in raw.split("\n"):
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if field == "":

@@ -140,6 +140,51 @@ def test_the_stream_passes_through_nginx_both_ways(nginx: int, served: Served) -
     assert served.process.wait(LIMIT_S) == 0
 
 
+def block(stream: http.client.HTTPResponse) -> list[str]:
+    """The next lines of Server-Sent Events up to an empty one; nothing at the end of the stream."""
+    return [line.decode() for line in iter(lambda: stream.readline().rstrip(b"\n"), b"")]
+
+
+def test_server_sent_events_pass_through_nginx_as_they_come(nginx: int, served: Served) -> None:
+    """Each event before the next is caused, so that none is held back; Last-Event-ID resumes to the event; the drain's last words and the end come too."""
+    with closing(http_at(nginx)) as connection:
+        connection.request("GET", "/live/events/mempool")
+        stream = connection.getresponse()
+        assert (stream.status, stream.headers["Content-Type"]) == (200, "text/event-stream")
+        (began,) = block(stream)
+        epoch = began.removeprefix("id: ").partition(":")[0]
+        for number in range(1, 4):
+            assert ask(http_at(nginx), "POST", "/live/tx", "x")[0] == 202
+            assert block(stream) == [f"id: {epoch}:{number}", "event: batch", "data: batch applied 1/1 txs"]
+    with closing(http_at(nginx)) as connection:
+        connection.request("GET", "/live/events/mempool?since=0", headers={"Last-Event-ID": f"{epoch}:1"})
+        stream = connection.getresponse()
+        assert [block(stream)[0] for _ in range(3)] == [f"id: {epoch}:{number}" for number in (1, 2, 3)]
+        served.process.send_signal(signal.SIGTERM)
+        assert block(stream)[0] == "event: draining"
+        assert block(stream) == [": draining"]
+        assert stream.read() == b""
+    assert served.process.wait(LIMIT_S) == 0
+
+
+def test_submissions_pass_through_nginx(nginx: int, served: Served) -> None:
+    """Over the WebSocket, with an outcome and a key; and many at once, of which the key is known over either road."""
+    with stream_at(nginx, "?format=json", f"http://127.0.0.1:{nginx}") as stream:
+        assert json.loads(stream.recv(LIMIT_S))["type"] == "hello"
+        stream.send(json.dumps({"type": "tx", "data": "pay", "ref": "a1", "key": "k1", "wait": True}))
+        heard = [json.loads(stream.recv(LIMIT_S)) for _ in range(3)]
+        answers = [message for message in heard if "ref" in message]
+        assert answers[0] == {"type": "accepted", "ref": "a1", "id": "1"}
+        assert answers[1] == {"type": "outcome", "ref": "a1", "id": "1", "status": "applied", "batch": "1"}
+        assert [message["type"] for message in heard if "ref" not in message] == ["batch"]
+    lines = {"Content-Type": "application/x-ndjson"}
+    status, body = ask(http_at(nginx), "POST", "/live/txs", "pay\n", **lines, **{"Idempotency-Key": "k1"})
+    assert (status, json.loads(body)["ids"]) == (202, ["1"])
+    assert ask(http_at(nginx), "POST", "/live/txs", "other\n", **lines, **{"Idempotency-Key": "k1"})[0] == 422
+    status, body = ask(http_at(nginx), "POST", "/live/txs", "x\n" * (1 << 20), **lines)
+    assert (status, json.loads(body)["error"]) == (413, "too_large"), "2 MiB pass nginx; more than queue_capacity is the server's own answer"
+
+
 def test_who_may_ask_through_nginx(nginx: int, served: Served) -> None:
     """The site's own pages may, by http and by https (TLS ends in nginx); foreign ones may not, and none of a machine's own."""
     for origin in (f"http://{SITE}", f"https://{SITE}"):
