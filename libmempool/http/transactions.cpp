@@ -139,7 +139,7 @@ Reply post_txs(Request &request, const Services &services) {
     if (std::get<std::chrono::seconds>(asked).count() > 0)
         return error_reply(
             400, "bad_request",
-            "many at once do not wait for outcomes; leave `wait` away, then ask for the last id's with GET "
+            "POST /txs does not wait for outcomes; leave `wait` away, then ask for the last id's with GET "
             "and `wait`: it is settled after all before it");
     auto key = key_of(request);
     if (auto *bad = std::get_if<Reply>(&key)) return std::move(*bad);
