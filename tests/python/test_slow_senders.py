@@ -14,11 +14,11 @@ SENDERS = 500
 EVERY_S = 1.0  # a byte of each
 DEADLINE_S = 3.0
 SLACK_S = 5.0  # this machine's, not the server's
-WAVES = 3
+WAVES = 3  # the first warms up
 
 KIB = 1024
 CONNECTION_MAX_BYTES = 34 * KIB  # the buffer, and what is known of it
-FLAT_BYTES = 1024 * KIB  # by how much a wave may leave, or find, more than the one before it
+FLAT_BYTES = 1024 * KIB  # what was kept of 500 connections, or grew with what they sent, would be more
 
 HOST = b"Host: localhost\r\n"
 # what comes at once, and what drips in behind it
@@ -135,6 +135,6 @@ def test_five_hundred_slow_senders() -> None:
         assert DEADLINE_S <= min(took_s)
         assert max(took_s) <= DEADLINE_S + SLACK_S
         assert max(peaks) <= SENDERS * CONNECTION_MAX_BYTES
-        assert peaks[-1] <= peaks[0] + FLAT_BYTES
+        assert peaks[-1] <= peaks[1] + FLAT_BYTES
         assert accepted == 1 + len(good_ms)
         assert min(len(wave.good_ms) for wave in waves) >= SENDERS * DEADLINE_S / EVERY_S / 10 / 2  # all the time, not only before

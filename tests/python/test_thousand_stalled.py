@@ -12,7 +12,6 @@ from measures import private_bytes
 from memory import KIB, bound_bytes
 
 READERS = 1000
-TURNS = 12  # of the ring: more than the bound in all, so that whoever keeps all of it is found out
 
 RING = {"ring_bytes": 4096 * KIB, "ring_capacity": 256, "unsent_max_bytes": 16 * KIB}
 
@@ -31,6 +30,8 @@ def test_a_thousand_stalled_readers(form: str, lane_bytes: int, size: int, fill:
     """However much is published, they cost no more than the rest of one frame each, beside ring and lane; that is given back when they leave."""
     options = {**RING, "message_max_bytes": size, "lane_bytes": lane_bytes}
     events_a_turn = options["ring_bytes"] // size
+    bound = bound_bytes(options, {form: READERS + 1}, factor)
+    turns = 4 * bound // (3 * options["ring_bytes"] * factor)  # more than the bound in all: whoever keeps all of it is found out
     with PoolProcess(**options) as pool:
         marks: list[bytes] = []  # what a client that reads has heard of the small events
 
@@ -42,16 +43,15 @@ def test_a_thousand_stalled_readers(form: str, lane_bytes: int, size: int, fill:
         heap, private = pool.ask("heap_bytes"), private_bytes(pool.pid)
         with Fan(pool.port, 1, hear, forms=[form]) as reader, Fan(pool.port, READERS, receive_buffer=4 * KIB, forms=[form]):
             held: list[int] = []
-            for step in range(TURNS * 4):
+            for step in range(turns * 4):
                 assert pool.ask("publish_many", 1, events_a_turn // 4, size, fill) == READERS + 1
                 pool.ask("publish", f"step {step}")
                 reader.run(lambda: marks[-1:] == [b"step %d" % step], "the one that reads has heard it")
                 held.append(pool.ask("heap_bytes") - heap)
             held_private = private_bytes(pool.pid) - private
-            bound = bound_bytes(options, {form: READERS + 1}, factor)
             print(
-                f"\n{READERS} stalled readers of {form}, {TURNS} turns of a ring of {options['ring_bytes']} B and a lane of {lane_bytes} B, events "
-                f"of {size} B, each {factor} on the wire: at most {max(held) / 1e6:.1f} MB of malloc's, {held_private / 1e6:.1f} MB of private "
+                f"\n{READERS} stalled readers of {form}, {turns} turns of a ring of {options['ring_bytes']} B and a lane of {lane_bytes} B, events "
+                f"of {size} B, each byte {factor} on the wire: at most {max(held) / 1e6:.1f} MB of malloc's, {held_private / 1e6:.1f} MB of private "
                 f"memory; the bound is {bound / 1e6:.1f} MB"
             )
             assert max(held) <= bound
