@@ -23,4 +23,4 @@ def bound_bytes(options: Mapping[str, int], clients: Mapping[str, int], factor: 
         bound += min(in_this_format, options["lane_bytes"]) + max(SEGMENT_BYTES, event)
         bound += clients[form] * (event + 1 * KIB)
     widest = max(bytes_of(form, largest, factor) for form in clients)
-    return bound + SEGMENT_BYTES + 2 * widest  # older events, for who catches up; the event being rendered
+    return bound + SEGMENT_BYTES + widest + 2 * widest  # older events, for who catches up; the event being rendered
