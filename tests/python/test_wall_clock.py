@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import select
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -56,9 +57,10 @@ def test_a_jump_of_the_wall_clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
             applied = waits.ask("POST", "/tx?wait=20", b"pay alice bob 5")
             assert (applied.status, applied.json["status"]) == (200, "applied")
             assert time.monotonic() - start < SLACK_S
-            fan.run(lambda: time.monotonic() - start >= HEADER_S + 0.2, "they have been pinged, and have answered")
-            assert slow.answer().status == 408
+            # They are pinged meanwhile, again and again, and answer.
+            fan.run(lambda: select.select([slow.socket], [], [], 0)[0], "who sends half a header is answered")
             assert HEADER_S <= time.monotonic() - start < HEADER_S + SLACK_S
+            assert slow.answer().status == 408
             heard.clear()
             assert pool.ask("publish", "still here") == 9
             fan.run(lambda: heard == [b"still here"] * 8, "who answers its pings hears on")
