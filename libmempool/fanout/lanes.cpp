@@ -84,7 +84,7 @@ const Lane *Lanes::older(Format format, Offset next) {
         const Ring::Read read = ring_.read(cursor, std::span(events).first(static_cast<std::size_t>(wanted)));
         if (read.outcome != Ring::Outcome::events) break;
         for (std::size_t index = 0; index < read.count; ++index) {
-            render(*older_, *events[index]);
+            if (older_->bytes() < Lane::segment_bytes) render(*older_, *events[index]);
             events[index].reset();  // not under the ring's lock, by the next read
         }
     }

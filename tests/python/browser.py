@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from clients import LIMIT_S, program
 
@@ -17,8 +17,23 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+
+
+@contextmanager
+def open_browser(*names: str) -> Iterator[Browser]:
+    """names: of hosts that it finds at 127.0.0.1; it finds no other."""
+    found = "".join(f"MAP {name} 127.0.0.1, " for name in names)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium", "chromium-browser", "google-chrome"),
+            headless=True,
+            args=[*ARGUMENTS, f"--host-resolver-rules={found}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
@@ -27,21 +42,15 @@ def open_page(url: str) -> Iterator[Page]:
     host = urlsplit(url).netloc
     errors: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program("chromium", "chromium-browser", "google-chrome"), headless=True, args=ARGUMENTS
-        )
-        try:
-            page = browser.new_page()
-            page.set_default_timeout(LIMIT_S * 1000)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("request", lambda request: asked.append(request.url))
-            page.goto(url)
-            yield page
-            assert errors == []
-            assert [url for url in asked if urlsplit(url).scheme != "data" and urlsplit(url).netloc != host] == []
-        finally:
-            browser.close()
+    with open_browser() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(LIMIT_S * 1000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(url)
+        yield page
+        assert errors == []
+        assert [url for url in asked if urlsplit(url).scheme != "data" and urlsplit(url).netloc != host] == []
 
 
 def wait_for_text(page: Page, selector: str, text: str) -> None:

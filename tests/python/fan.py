@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Thousands of WebSocket clients in one thread: non-blocking sockets on one epoll. Each keeps what it heard, or gives it to a function, and
-answers pings and closes. One thread at a time."""
+"""Thousands of clients in one thread: non-blocking sockets on one epoll, WebSockets or Server-Sent Events. Each keeps what it heard, or
+gives it to a function, and answers pings and closes. One thread at a time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import resource
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from clients import CLOSE, LIMIT_S, PING, PONG, TEXT, frame, handshake, take_frames
+import formats
+from clients import CLOSE, LIMIT_S, PING, PONG, TEXT, frame, take_frames
 
 WAVE = 256  # connections that are being made at once: fewer than the listener's backlog
 
@@ -18,9 +19,10 @@ WAVE = 256  # connections that are being made at once: fewer than the listener's
 class Seat:
     """One client of a fan."""
 
-    __slots__ = ("close_code", "ended", "heard", "socket", "unread", "upgraded")
+    __slots__ = ("close_code", "ended", "form", "heard", "socket", "unread", "upgraded")
 
-    def __init__(self, port: int, receive_buffer: int = 0) -> None:
+    def __init__(self, port: int, form: str, receive_buffer: int) -> None:
+        self.form = form
         self.socket = socket.socket()
         if receive_buffer:  # before connect: the window is agreed on then
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -34,10 +36,17 @@ class Seat:
 
 
 class Fan:
-    """`size` clients, all of them after their handshake."""
+    """`size` clients, all of them after their handshake; their formats by turns. `hear` is given what was said in the words of a text
+    client, and no greeting."""
 
     def __init__(
-        self, port: int, size: int, hear: Callable[[Seat, bytes], None] | None = None, *, receive_buffer: int = 0
+        self,
+        port: int,
+        size: int,
+        hear: Callable[[Seat, bytes], None] | None = None,
+        *,
+        receive_buffer: int = 0,
+        forms: Sequence[str] = ("text",),
     ) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -49,7 +58,7 @@ class Fan:
         try:
             while len(self.seats) < size:
                 for _ in range(min(WAVE, size - len(self.seats))):
-                    self._add(Seat(port, receive_buffer))
+                    self._add(Seat(port, forms[len(self.seats) % len(forms)], receive_buffer))
                 self.run(lambda: self._upgraded == len(self.seats), "every client is upgraded")
         except BaseException:
             self.close()
@@ -68,7 +77,7 @@ class Fan:
             for fd, events in self._epoll.poll(0.05):
                 seat = self._by_fd[fd]
                 if events & select.EPOLLOUT:  # connected
-                    seat.socket.send(handshake())
+                    seat.socket.send(formats.request(seat.form))
                     self._epoll.modify(fd, select.EPOLLIN)
                 else:
                     self._read(seat)
@@ -87,17 +96,26 @@ class Fan:
             head, mark, rest = bytes(seat.unread).partition(b"\r\n\r\n")
             if not mark:
                 return
-            assert head.startswith(b"HTTP/1.1 101 "), head
+            assert head.startswith(formats.opened(seat.form)), head
             seat.upgraded, seat.unread = True, bytearray(rest)
             self._upgraded += 1
+        if formats.is_sse(seat.form):
+            for data in formats.take_blocks(seat.unread):
+                self._said(seat, data)
+            return
         for got in take_frames(seat.unread):
             if got.opcode == TEXT:
-                self._hear(seat, got.payload)
+                self._said(seat, got.payload)
             elif got.opcode == PING:
                 seat.socket.send(frame(PONG, got.payload))
             elif got.opcode == CLOSE:
                 seat.close_code = int.from_bytes(got.payload[:2], "big")
                 seat.socket.send(frame(CLOSE, got.payload[:2]))
+
+    def _said(self, seat: Seat, payload: bytes) -> None:
+        words = formats.words(seat.form, payload)
+        if words is not None:
+            self._hear(seat, words)
 
     def close(self) -> None:
         for seat in self.seats:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clients import PoolProcess
 from fan import Fan, Seat
@@ -20,12 +20,22 @@ FLOOR_MS = 5.0
 class Watch:
     """Listeners that stamp what they hear, and the publisher that they hear. Events are numbered through all runs."""
 
-    def __init__(self, pool: PoolProcess, *, events: int, size: int, interval_ms: float) -> None:
+    def __init__(
+        self,
+        pool: PoolProcess,
+        *,
+        events: int,
+        size: int,
+        interval_ms: float,
+        listeners: int = LISTENERS,
+        forms: Sequence[str] = ("text",),
+    ) -> None:
         self.pool = pool
+        self.listeners = listeners
         self.events, self.size, self.interval_ms = events, size, interval_ms
         self.last = 0  # number of the newest event
         self._waits_ms: list[float] = []
-        self._fan = Fan(pool.port, LISTENERS, self._hear)
+        self._fan = Fan(pool.port, listeners, self._hear, forms=forms)
 
     def _hear(self, seat: Seat, payload: bytes) -> None:
         now = time.monotonic_ns()
@@ -42,7 +52,7 @@ class Watch:
 
         def all_heard() -> bool:
             meanwhile()
-            return len(self._waits_ms) == self.events * LISTENERS
+            return len(self._waits_ms) == self.events * self.listeners
 
         self._fan.run(all_heard, "every listener hears every event", WITHIN_S)
         self.pool.told()
@@ -51,6 +61,9 @@ class Watch:
             assert seat.heard == expected
             seat.heard.clear()
         return statistics.quantiles(self._waits_ms, n=100)[98]
+
+    def __str__(self) -> str:
+        return f"{self.events} events to {self.listeners} others"
 
     def close(self) -> None:
         self._fan.close()
@@ -63,16 +76,16 @@ class Watch:
 
 
 class Comparison:
-    """A quiet run and a loaded one, RUNS times in turn, each giving its p99; the medians of them."""
+    """A quiet run and a loaded one, RUNS times in turn, each giving its p99; the medians of them. what: of which events, to whom."""
 
-    def __init__(self, watch: Watch, quiet: Callable[[], float], loaded: Callable[[], float]) -> None:
+    def __init__(self, what: object, quiet: Callable[[], float], loaded: Callable[[], float]) -> None:
         quiet_ms, loaded_ms = [], []
         for _ in range(RUNS):
             quiet_ms.append(quiet())
             loaded_ms.append(loaded())
         self.quiet_ms, self.loaded_ms = statistics.median(quiet_ms), statistics.median(loaded_ms)
         self._text = (
-            f"p99 of {watch.events} events to {LISTENERS} others, median of {RUNS} runs: quiet {self.quiet_ms:.2f} ms "
+            f"p99 of {what}, median of {RUNS} runs: quiet {self.quiet_ms:.2f} ms "
             f"({', '.join(f'{each:.2f}' for each in quiet_ms)}), loaded {self.loaded_ms:.2f} ms "
             f"({', '.join(f'{each:.2f}' for each in loaded_ms)})"
         )

@@ -5,6 +5,7 @@ line of JSON; the first line is the URL. The end of standard input stops the poo
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import json
 import os
 import resource
@@ -49,11 +50,11 @@ class Host:
     def publish_numbers(self, first: int, last: int) -> list[int]:
         return [self._pool.publish(f"event {number}") for number in range(first, last + 1)]
 
-    def publish_many(self, first: int, last: int, size: int) -> int:
+    def publish_many(self, first: int, last: int, size: int, fill: str = ".") -> int:
         """Numbered events of `size` bytes, as fast as it goes; the listeners of the last."""
         listeners = 0
         for number in range(first, last + 1):
-            listeners = self._pool.publish(f"{number} ".ljust(size, "."))
+            listeners = self._pool.publish(f"{number} ".ljust(size, fill))
         return listeners
 
     def publish_paced(self, first: int, last: int, size: int, interval_ms: float) -> None:
@@ -65,6 +66,9 @@ class Host:
 
     def listeners(self) -> int:
         return self._pool.listener_count
+
+    def stats(self) -> dict[str, int | str]:
+        return dataclasses.asdict(self._pool.stats)
 
     def heap_bytes(self) -> int:
         """What malloc has given out and not got back."""

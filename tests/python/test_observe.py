@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clients import Http, WebSocket, until
+from clients import EventStream, Http, WebSocket, until
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
@@ -124,6 +124,39 @@ def test_every_counter_is_what_the_test_did() -> None:
         assert stats["ring_bytes"] > 0
         until(lambda: pool.stats.listeners == 0, "the clients' going is seen")
         assert (pool.stats.clients_text, pool.stats.clients_json, pool.stats.connections) == (0, 0, 1)
+
+
+def test_clients_of_server_sent_events_are_counted_by_format() -> None:
+    """Each in its own gauge, a connection like any other, and an answer 2xx of /events/; what they hear is among events_sent."""
+    with serve() as pool, Http(pool.port) as http:
+        as_json = "/events/mempool?format=json"
+        with EventStream(pool.port) as text, EventStream(pool.port, as_json) as first, EventStream(pool.port, as_json) as second:
+            for stream in (text, first, second):
+                stream.begin()
+            assert pool.publish("hello") == 3
+            for stream in (text, first, second):
+                stream.next()
+            stats = check_one_truth(pool, http)
+            expected = {
+                "clients_text": 0, "clients_json": 0, "clients_sse_text": 1, "clients_sse_json": 2,
+                "listeners": 3, "events_sent": 3, "connections": 4, "connections_accepted": 4,
+            }  # fmt: skip
+            assert {name: stats[name] for name in expected} == expected
+            assert stats["http_requests"]["/events/"]["2xx"] == 3
+        until(lambda: pool.stats.listeners == 0, "the clients' going is seen")
+        assert (pool.stats.clients_sse_text, pool.stats.clients_sse_json, pool.stats.connections) == (0, 0, 1)
+
+
+def test_a_move_to_the_page_is_counted_as_3xx() -> None:
+    """The route prefix alone is 308 to the page; it is counted once, as the page's route."""
+    with serve(route_prefix="/live") as pool, Http(pool.port) as http:
+        moved = http.ask("GET", "/live")
+        assert (moved.status, moved.headers["location"]) == (308, "/live/")
+        assert http.ask("GET", "/live/").status == 200
+        assert http.ask("GET", "/").status == 404
+        requests = http.ask("GET", "/live/stats").json["http_requests"]
+        counted = {(route, status): n for route, counts in requests.items() for status, n in counts.items() if n}
+        assert counted == {("/", "3xx"): 1, ("/", "2xx"): 1, ("other", "4xx"): 1}
 
 
 def test_requests_are_counted_by_route_and_class_of_status() -> None:

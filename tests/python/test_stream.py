@@ -227,8 +227,8 @@ def test_ten_thousand_disconnects_and_resumes_lose_and_repeat_nothing(listen: Li
     def publish() -> None:
         number = 0
         while not stop.wait(0.001):
-            if number - min(at) > 10_000:
-                continue  # on a busy machine the ring must not pass a client: nothing may be missed
+            if number - min(at) > 1000:
+                continue  # the ring must not pass a client, and each resume costs the server what lies before it: far, not ever farther
             for _ in range(4):
                 number += 1
                 pool.publish(str(number))

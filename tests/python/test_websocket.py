@@ -252,6 +252,7 @@ def test_a_client_that_closes_is_answered(listen: Listen, code: int | None) -> N
         (closing(999), 1002),
         (closing(1005), 1002),
         (closing(1006), 1002),
+        (closing(1014), 1002),
         (closing(1015), 1002),
         (closing(5000), 1002),
         (frame(TEXT, b"\xff"), 1007),
@@ -263,12 +264,15 @@ def test_a_client_that_closes_is_answered(listen: Listen, code: int | None) -> N
         (frame(BINARY, b"x" * 1001), 1009),
         (frame(BINARY, b"x" * 600, fin=False) + frame(0, b"x" * 600), 1009),
         (b"\x82\xff" + (1 << 40).to_bytes(8, "big") + b"mask", 1009),
+        (b"\x82\xff" + (1 << 63).to_bytes(8, "big") + b"mask", 1002),
+        (frame(TEXT, b"x", fin=False) + frame(0, b"x", fin=False) * 1000, 1009),
     ],
     ids=[
         "unmasked", "RSV1", "opcode 3", "opcode 11", "stray continuation", "text inside a message", "fragmented ping",
-        "ping of 126 bytes", "close of one byte", "close 999", "close 1005", "close 1006", "close 1015", "close 5000",
+        "ping of 126 bytes", "close of one byte", "close 999", "close 1005", "close 1006", "close 1014", "close 1015", "close 5000",
         "no UTF-8", "overlong", "surrogate", "no UTF-8, split", "UTF-8 cut off", "reason no UTF-8",
         "too big", "too big in fragments", "2^40 bytes announced",
+        "length with the high bit", "fragments of one byte without end",
     ],
 )  # fmt: skip
 def test_a_violation_is_closed_with_its_code(listen: Listen, raw: bytes, code: int) -> None:
