@@ -7,11 +7,11 @@
 #include <new>
 #include <string>
 
-#include "unit/http/speakers.hpp"
+#include "unit/http/intake_world.hpp"
 #include "unit/pool/failing_allocations.hpp"
 
 using namespace mempool;
-using mempool::http::test::Speakers;
+using mempool::http::test::IntakeWorld;
 using mempool_test::Failing;
 using mempool_test::fired;
 
@@ -23,30 +23,30 @@ const std::string long_text(100, 'x');  // never in a string's own bytes
 const std::string message =
     R"({"type":"tx","data":")" + long_text + R"(","ref":")" + long_text.substr(40) + R"(","key":"k","wait":true})";
 
-/// prepare(speakers): before. Then the message is said with each of its allocations failing in turn, alone or with all after it.
+/// prepare(world): before. Then the message is said with each of its allocations failing in turn, alone or with all after it.
 template <class Prepare>
 void fail_each(Prepare prepare, int allocations_at_least) {
     for (const bool all : {false, true})
         for (int n = 0;; ++n) {
             SCOPED_TRACE("allocation " + std::to_string(n) + (all ? " and all after it" : " alone"));
-            Speakers speakers({.outcomes_capacity = 1});
-            prepare(speakers);
-            const std::uint64_t before = speakers.intake.last_id();
-            const bool is_repetition = speakers.keys.kept() > 0;
+            IntakeWorld world({.outcomes_capacity = 1});
+            prepare(world);
+            const std::uint64_t before = world.intake.last_id();
+            const bool is_repetition = world.keys.kept() > 0;
             std::string answers;
             bool ended = false;
             {
                 const Failing failing(n, all);
                 try {
-                    answers = speakers.says(1, message);
+                    answers = world.says(1, message);
                 } catch (const std::bad_alloc &) {
                     ended = true;
                 }
             }
             const bool failed = fired;
-            const std::uint64_t queued = speakers.intake.last_id() - before;
+            const std::uint64_t queued = world.intake.last_id() - before;
             EXPECT_LE(queued, is_repetition ? 0U : 1U);
-            EXPECT_EQ(speakers.keys.kept(), is_repetition ? 1U : queued);
+            EXPECT_EQ(world.keys.kept(), is_repetition ? 1U : queued);
             if (!ended && answers.starts_with(R"({"type":"refused")")) {
                 EXPECT_EQ(queued, 0U) << answers;
                 EXPECT_NE(answers.find(R"("error":"full")"), std::string::npos) << answers;
@@ -54,16 +54,16 @@ void fail_each(Prepare prepare, int allocations_at_least) {
                 EXPECT_TRUE(answers.starts_with(R"({"type":"accepted")")) << answers;
                 EXPECT_EQ(queued, is_repetition ? 0U : 1U);
             }
-            speakers.settle();
-            speakers.expect_nothing_awaited();
+            world.settle();
+            world.expect_nothing_awaited();
 
-            const std::string again = speakers.says(2, message);
+            const std::string again = world.says(2, message);
             EXPECT_NE(again.find(R"("id":")" + std::to_string(is_repetition ? 1 : before + 1) + "\""),
                       std::string::npos)
                 << again;
-            EXPECT_EQ(speakers.intake.last_id(), is_repetition ? before : before + 1);
-            speakers.settle();
-            speakers.expect_nothing_awaited();
+            EXPECT_EQ(world.intake.last_id(), is_repetition ? before : before + 1);
+            world.settle();
+            world.expect_nothing_awaited();
             if (testing::Test::HasFailure() || n == allocations_max) {
                 ADD_FAILURE() << "at this allocation";
                 return;
@@ -78,28 +78,28 @@ void fail_each(Prepare prepare, int allocations_at_least) {
 }  // namespace
 
 TEST(SocketIntakeWithoutMemory, a_new_submission) {
-    fail_each([](Speakers &) {}, 10);
+    fail_each([](IntakeWorld &) {}, 10);
 }
 
 TEST(SocketIntakeWithoutMemory, a_repetition_of_what_is_pending) {
-    fail_each([](Speakers &speakers) { speakers.says(3, message); }, 6);
+    fail_each([](IntakeWorld &world) { world.says(3, message); }, 6);
 }
 
 TEST(SocketIntakeWithoutMemory, a_repetition_of_what_is_known) {
     fail_each(
-        [](Speakers &speakers) {
-            speakers.says(3, message);
-            speakers.settle();
+        [](IntakeWorld &world) {
+            world.says(3, message);
+            world.settle();
         },
         6);
 }
 
 TEST(SocketIntakeWithoutMemory, a_repetition_of_what_is_gone) {
     fail_each(
-        [](Speakers &speakers) {
-            speakers.says(3, message);
-            speakers.says(3, R"({"type":"tx","data":"other"})");
-            speakers.settle();
+        [](IntakeWorld &world) {
+            world.says(3, message);
+            world.says(3, R"({"type":"tx","data":"other"})");
+            world.settle();
         },
         6);
 }
@@ -107,20 +107,19 @@ TEST(SocketIntakeWithoutMemory, a_repetition_of_what_is_gone) {
 TEST(SocketIntakeWithoutMemory, whom_an_outcome_could_not_be_told_is_no_longer_counted) {
     for (int n = 0;; ++n) {
         SCOPED_TRACE("allocation " + std::to_string(n));
-        Speakers speakers;
-        for (std::uint64_t name = 1; name <= 10; ++name)
-            speakers.says(name, R"({"type":"tx","data":"pay","wait":true})");
-        speakers.settle_all();
+        IntakeWorld world;
+        for (std::uint64_t name = 1; name <= 10; ++name) world.says(name, R"({"type":"tx","data":"pay","wait":true})");
+        world.settle_all();
         {
             const Failing failing(n, false);
             try {
-                speakers.awaited.tell_all();
+                world.awaited.tell_all();
             } catch (const std::bad_alloc &) {
             }
         }
         const bool failed = fired;
-        speakers.awaited.tell_all();
-        speakers.expect_nothing_awaited();
+        world.awaited.tell_all();
+        world.expect_nothing_awaited();
         if (!failed || n == allocations_max) break;
     }
 }

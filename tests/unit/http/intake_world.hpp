@@ -17,15 +17,15 @@
 
 namespace mempool::http::test {
 
-class Speakers {
+class IntakeWorld {
 public:
     struct Limits {
         std::size_t queue_capacity = 100;
         std::size_t awaited_max = 1000;
         std::size_t outcomes_capacity = 100;
     };
-    Speakers() : Speakers(Limits()) {}
-    explicit Speakers(const Limits &limits)
+    IntakeWorld() : IntakeWorld(Limits()) {}
+    explicit IntakeWorld(const Limits &limits)
         : queue(limits.queue_capacity, 1 << 20),
           intake(queue, 1000, limits.queue_capacity, 1 << 20),
           outcomes(limits.outcomes_capacity),
