@@ -36,7 +36,7 @@ class Submitter(WebSocket):
     def asked(self, **members: object) -> Any:
         """Submits; its answer."""
         self.submit(**members)
-        return self.answer()
+        return self.told()
 
     def next_private(self) -> Frame:
         """The next frame that is no event."""
@@ -47,7 +47,7 @@ class Submitter(WebSocket):
             self.events.append(said)
         return got
 
-    def answer(self) -> Any:
+    def told(self) -> Any:
         """The next message that is said to this client alone."""
         got = self.next_private()
         assert got.opcode == TEXT and got.fin, got
@@ -55,7 +55,7 @@ class Submitter(WebSocket):
 
     def until(self, kind: str) -> Any:
         """Reads on until an answer of that kind."""
-        while (said := self.answer())["type"] != kind:
+        while (said := self.told())["type"] != kind:
             pass
         return said
 

@@ -54,7 +54,7 @@ def test_they_cost_no_more_than_their_answers_and_lose_none() -> None:
     with PoolProcess(batch_interval_ms=60_000, batch_max=1 << 20) as pool:
         with Submitter(pool.port) as warm:  # what is made once, with the first
             warm.submit(data="bad", wait=True)
-            assert warm.answer()["type"] == "accepted"
+            assert warm.told()["type"] == "accepted"
             pool.ask("flush")
             warm.until("outcome")
         until(lambda: pool.ask("listeners") == 0, "it has left")
@@ -83,7 +83,7 @@ def test_they_cost_no_more_than_their_answers_and_lose_none() -> None:
             client.close()
         errors, outcomes = 0, []
         while errors < reading.sent or len(outcomes) < WAITS_MAX:
-            said = reading.answer()
+            said = reading.told()
             if said["type"] == "error":
                 errors += 1
             else:

@@ -86,11 +86,11 @@ def test_bytes_come_as_base64(listen: Listen) -> None:
     with Submitter(pool.port) as client:
         for data in (every_byte, b"\0", b"\xff\xfe", b'{"pay":"\xc3\x28"}'):
             client.submit(data_base64=base64.b64encode(data).decode(), wait=True)
-            assert client.answer()["type"] == "accepted"
-            assert client.answer()["status"] == "applied"
+            assert client.told()["type"] == "accepted"
+            assert client.told()["status"] == "applied"
         for bad in ("aGk", "aGk=\n", "a*k=", "aGk==", "=", 17, None):
             client.submit(data_base64=bad, ref="bad")
-            assert client.answer()["error"] == "bad_request"
+            assert client.told()["error"] == "bad_request"
     assert got == [every_byte, b"\0", b"\xff\xfe", b'{"pay":"\xc3\x28"}']
     assert pool.stats.accepted == 4
 
@@ -135,15 +135,15 @@ def test_a_tx_that_cannot_be_taken_is_refused_and_the_client_stays(listen: Liste
     with Submitter(pool.port) as client:
         for members, error in rows:
             client.submit(ref="r", **members)
-            refused = client.answer()
+            refused = client.told()
             assert (refused["type"], refused["ref"], refused["error"]) == ("refused", "r", error), members
             assert refused["detail"] and "retry_in_ms" not in refused
         for text in (b"{", b"", b"[" * 33 + b"]" * 33, b'{"type":"tx"}x', b"tx"):
             client.send(frame(TEXT, text))
-            bad = client.answer()
+            bad = client.told()
             assert (bad["type"], bad["error"]) == ("error", "bad_message") and bad["detail"]
         client.submit(data="x" * 100, ref="r")
-        assert client.answer() == {"type": "accepted", "ref": "r", "id": "1"}
+        assert client.told() == {"type": "accepted", "ref": "r", "id": "1"}
     assert (pool.stats.accepted, pool.stats.messages_ignored) == (1, 0)
 
 
@@ -157,23 +157,23 @@ def test_a_key_is_one_over_every_way_in(listen: Listen) -> None:
     pool = listen(lambda batch: got.extend(tx.data for tx in batch))
     with Submitter(pool.port) as client, Submitter(pool.port) as other, Http(pool.port) as http:
         client.submit(data="pay 1", key="over the socket", ref="a")
-        assert client.answer() == {"type": "accepted", "ref": "a", "id": "1"}
+        assert client.told() == {"type": "accepted", "ref": "a", "id": "1"}
         other.submit(data="pay 1", key="over the socket", ref="b", wait=True)
-        assert other.answer() == {"type": "accepted", "ref": "b", "id": "1"}
-        assert other.answer()["status"] == "applied"
+        assert other.told() == {"type": "accepted", "ref": "b", "id": "1"}
+        assert other.told()["status"] == "applied"
         again = http.ask("POST", "/tx?wait=20", b"pay 1", key("over the socket"))
         assert (again.status, again.json["id"], again.json["status"]) == (200, "1", "applied")
         assert http.ask("POST", "/tx", b"pay 2", key("over the socket")).json["error"] == "key_conflict"
 
         assert http.ask("POST", "/tx", b"pay 2", key("over HTTP")).json["id"] == "2"
         client.submit(data_base64=base64.b64encode(b"pay 2").decode(), key="over HTTP", wait=True)
-        assert client.answer() == {"type": "accepted", "id": "2"}
-        assert client.answer()["id"] == "2"
+        assert client.told() == {"type": "accepted", "id": "2"}
+        assert client.told()["id"] == "2"
         client.submit(data="pay 3", key="over HTTP", ref="c")
-        conflict = client.answer()
+        conflict = client.told()
         assert (conflict["type"], conflict["ref"], conflict["error"]) == ("refused", "c", "key_conflict")
         client.submit(data="pay 2", key="over HTTP")
-        assert client.answer()["id"] == "2"
+        assert client.told()["id"] == "2"
     assert got == [b"pay 1", b"pay 2"]
 
 
@@ -183,11 +183,11 @@ def test_a_key_has_1_to_255_bytes(listen: Listen) -> None:
     with Submitter(pool.port) as client:
         for bad in ("", "k" * 256, "é" * 128):
             client.submit(data="pay", key=bad, ref="r")
-            assert client.answer()["error"] == "bad_request"
+            assert client.told()["error"] == "bad_request"
         for number, good in enumerate(("k", "k" * 255, "k" * 254 + "l", "é" * 127), 1):
             for _ in range(2):
                 client.submit(data="pay", key=good)
-                assert client.answer() == {"type": "accepted", "id": str(number)}
+                assert client.told() == {"type": "accepted", "id": str(number)}
     assert pool.stats.accepted == 4
 
 
@@ -197,19 +197,19 @@ def test_a_refused_submission_leaves_its_key_free(listen: Listen) -> None:
     pool = listen(held, queue_capacity=1, tx_max_bytes=5)
     with Submitter(pool.port) as client:
         client.submit(data="held")
-        assert client.answer()["id"] == "1"
+        assert client.told()["id"] == "1"
         assert held.entered.wait(LIMIT_S)
         client.submit(data="fills", key="old")
-        assert client.answer()["id"] == "2"
+        assert client.told()["id"] == "2"
         for data, error in (("toolong", "too_large"), ("", "empty"), ("more", "full")):
             client.submit(data=data, key="k", wait=True)
-            assert client.answer()["error"] == error
+            assert client.told()["error"] == error
         client.submit(data="fills", key="old", wait=True)  # a repetition needs no room
-        assert client.answer()["id"] == "2"
+        assert client.told()["id"] == "2"
         held.go_on.set()
         assert client.until("outcome")["id"] == "2"
         client.submit(data="other", key="k")
-        assert client.answer() == {"type": "accepted", "id": "3"}
+        assert client.told() == {"type": "accepted", "id": "3"}
 
 
 # ---- limits ----
@@ -222,20 +222,20 @@ def test_64_outcomes_are_awaited_at_a_time(listen: Listen) -> None:
     with Submitter(pool.port) as client, Submitter(pool.port) as other:
         for number in range(WAITS_MAX):
             client.submit(data="pay", ref=str(number), wait=True)
-            assert client.answer()["type"] == "accepted"
+            assert client.told()["type"] == "accepted"
         client.submit(data="pay", ref="65", wait=True)
-        full = client.answer()
+        full = client.told()
         assert (full["type"], full["ref"], full["error"], full["retry_in_ms"]) == ("refused", "65", "full", 50)
         client.submit(data="pay", ref="unawaited")
-        assert client.answer()["type"] == "accepted"
+        assert client.told()["type"] == "accepted"
         other.submit(data="pay", wait=True)
-        assert other.answer()["type"] == "accepted"
+        assert other.told()["type"] == "accepted"
         held.go_on.set()
         assert [client.until("outcome")["ref"] for _ in range(WAITS_MAX)] == [str(number) for number in range(WAITS_MAX)]
         assert other.until("outcome")["status"] == "applied"
         for _ in range(WAITS_MAX + 1):  # none of the places was lost
             client.submit(data="pay", wait=True)
-            assert client.answer()["type"] == "accepted"
+            assert client.told()["type"] == "accepted"
             client.until("outcome")
     assert len(held.got) == pool.stats.accepted == 2 * WAITS_MAX + 3
 
@@ -246,21 +246,21 @@ def test_a_full_queue_says_when_to_come_again(listen: Listen) -> None:
     pool = listen(held, queue_capacity=2)
     with Submitter(pool.port) as client:
         client.submit(data="held")
-        assert client.answer()["id"] == "1"
+        assert client.told()["id"] == "1"
         assert held.entered.wait(LIMIT_S)
         for number in (2, 3):
             client.submit(data=f"fills {number}")
-            assert client.answer()["id"] == str(number)
+            assert client.told()["id"] == str(number)
         for wait in (False, True):
             client.submit(data="no room", ref="r", wait=wait)
-            full = client.answer()
+            full = client.told()
             assert (full["type"], full["ref"], full["error"], full["retry_in_ms"]) == ("refused", "r", "full", 50)
         assert pool.stats.accepted == 3
         held.go_on.set()
 
         def taken() -> bool:
             client.submit(data="room", wait=True)
-            return bool(client.answer()["type"] == "accepted")
+            return bool(client.told()["type"] == "accepted")
 
         until(taken, "the queue has room again")
         assert client.until("outcome")["id"] == "4"
@@ -274,12 +274,12 @@ def test_a_transaction_may_be_just_as_large_as_it_may(listen: Listen) -> None:
         for size, answer in ((3000, "accepted"), (3001, "refused")):
             for members in ({"data": "x" * size}, {"data_base64": base64.b64encode(b"\xff" * size).decode()}):
                 client.submit(**members)
-                got = client.answer()
+                got = client.told()
                 assert (got["type"], got.get("error")) == (answer, "too_large" if answer == "refused" else None)
         client.submit(data="é" * 1500)
-        assert client.answer()["type"] == "accepted"
+        assert client.told()["type"] == "accepted"
         client.submit(data="é" * 1500 + "x")
-        assert client.answer()["error"] == "too_large"
+        assert client.told()["error"] == "too_large"
 
 
 def test_a_message_may_be_just_as_large_as_it_may(listen: Listen) -> None:
@@ -289,9 +289,9 @@ def test_a_message_may_be_just_as_large_as_it_may(listen: Listen) -> None:
     most = short + b" " * (5000 - len(short))  # JSON may have white space behind it
     with Submitter(pool.port) as client:
         client.send(frame(TEXT, most))
-        assert client.answer()["id"] == "1"
+        assert client.told()["id"] == "1"
         client.send(frame(TEXT, most[:2500], fin=False) + frame(0, most[2500:]))
-        assert client.answer()["id"] == "2"
+        assert client.told()["id"] == "2"
     for raw in (frame(TEXT, most + b" "), frame(TEXT, most, fin=False) + frame(0, b" ")):
         with Submitter(pool.port) as client:
             client.send(raw)
@@ -309,7 +309,7 @@ def test_a_ping_may_stand_within_a_message(listen: Listen) -> None:
             client.send(frame(TEXT, said[:cut], fin=False) + frame(PING, b"%d" % cut))
             assert client.next_private() == Frame(PONG, b"%d" % cut)
             client.send(frame(0, said[cut:]))
-            assert client.answer() == {"type": "accepted", "ref": "\N{SNOWMAN}", "id": str(cut)}
+            assert client.told() == {"type": "accepted", "ref": "\N{SNOWMAN}", "id": str(cut)}
             assert client.until("outcome")["id"] == str(cut)
     assert got == ["päy".encode()] * (len(said) - 1)
 
@@ -358,7 +358,7 @@ def test_ten_clients_with_a_thousand_each(listen: Listen) -> None:
                 while sent < each and sent - len(outcomes) < WAITS_MAX:
                     client.submit(data=f"{name} {sent}", ref=str(sent), wait=True)
                     sent += 1
-                said = client.answer()
+                said = client.told()
                 if said["type"] == "accepted":
                     accepted.append(said["ref"])
                 else:
@@ -395,7 +395,7 @@ def test_one_who_vanishes_before_its_outcome(listen: Listen) -> None:
     for number, way in enumerate(("reset", "close"), 1):
         with Submitter(pool.port) as gone:
             gone.submit(data=f"pay {number}", key=way, ref="gone", wait=True)
-            assert gone.answer()["id"] == str(number)
+            assert gone.told()["id"] == str(number)
             if way == "reset":
                 gone.vanish()
             else:
@@ -404,14 +404,14 @@ def test_one_who_vanishes_before_its_outcome(listen: Listen) -> None:
     until(lambda: pool.listener_count == 0, "the server has seen them go")
     with Submitter(pool.port) as client:
         client.submit(data="pay 1", key="reset", ref="again", wait=True)
-        assert client.answer() == {"type": "accepted", "ref": "again", "id": "1"}
+        assert client.told() == {"type": "accepted", "ref": "again", "id": "1"}
         client.submit(data="mine", ref="mine", wait=True)
-        assert client.answer()["id"] == "3"
+        assert client.told()["id"] == "3"
         held.go_on.set()
         assert [client.until("outcome")["ref"] for _ in range(2)] == ["again", "mine"]
         client.submit(data="pay 2", key="close", ref="too", wait=True)
-        assert client.answer() == {"type": "accepted", "ref": "too", "id": "2"}
-        assert client.answer()["status"] == "applied"
+        assert client.told() == {"type": "accepted", "ref": "too", "id": "2"}
+        assert client.told()["status"] == "applied"
     assert held.got == [b"pay 1", b"pay 2", b"mine"]
 
 
@@ -427,7 +427,7 @@ def test_a_drain_keeps_what_was_accepted_and_says_so(listen: Listen, way: str) -
     with Submitter(pool.port) as client, ThreadPoolExecutor(1) as threads:
         for number in range(AWAITED):
             client.submit(data=f"pay {number}", ref=str(number), key=str(number), wait=True)
-            assert client.answer()["type"] == "accepted"
+            assert client.told()["type"] == "accepted"
         if way == "request_stop":
             pool.request_stop()
         stopping = threads.submit(pool.stop, LIMIT_S)
@@ -438,13 +438,13 @@ def test_a_drain_keeps_what_was_accepted_and_says_so(listen: Listen, way: str) -
         assert (late["type"], late["ref"], late["error"]) == ("refused", "late", "draining")
         assert client.asked(data="late", wait=True)["error"] == "draining"
         client.submit(data="pay 0", key="0", ref="again")  # what was accepted is known still
-        assert client.answer() == {"type": "accepted", "ref": "again", "id": "1"}
+        assert client.told() == {"type": "accepted", "ref": "again", "id": "1"}
         held.go_on.set()
-        told = [client.answer() for _ in range(AWAITED)]
-        assert [(each["type"], each["ref"], each["status"]) for each in told] == [
+        outcomes = [client.told() for _ in range(AWAITED)]
+        assert [(each["type"], each["ref"], each["status"]) for each in outcomes] == [
             ("outcome", str(number), "applied") for number in range(AWAITED)
         ]
-        assert client.answer()["type"] == "draining"
+        assert client.told()["type"] == "draining"
         close = client.next()
         assert (close.opcode, close.payload[:2]) == (CLOSE, (1001).to_bytes(2, "big"))
         assert client.events[-1]["type"] == "batch"
