@@ -62,6 +62,12 @@ void fail_each(Prepare prepare, int allocations_at_least) {
                       std::string::npos)
                 << again;
             EXPECT_EQ(world.intake.last_id(), is_repetition ? before : before + 1);
+            // It is remembered for as long as ever: so many others fit beside it.
+            for (int other = 1; other < 10; ++other)
+                world.says(2, R"({"type":"tx","data":"a","key":")" + std::to_string(other) + "\"}");
+            EXPECT_EQ(world.keys.kept(), 10U);
+            EXPECT_NE(world.says(2, message).find(R"("type":"accepted")"), std::string::npos);
+            EXPECT_EQ(world.intake.last_id(), (is_repetition ? before : before + 1) + 9);
             world.settle();
             world.expect_nothing_awaited();
             if (testing::Test::HasFailure() || n == allocations_max) {
