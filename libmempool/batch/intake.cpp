@@ -15,6 +15,12 @@ Status Intake::check_size(std::size_t size) const {
     return {};
 }
 
+void Intake::fit(std::span<std::string> data) {
+    constexpr std::size_t slack_max = 64;  // where it is less, a copy is not worth it
+    for (std::string &each : data)
+        if (each.capacity() - each.size() > slack_max) each.shrink_to_fit();
+}
+
 Status Intake::submit(std::string data, std::uint64_t &id) {
     return submit_many({&data, 1}, id, at_once);
 }
@@ -42,6 +48,7 @@ Status Intake::submit_many(std::span<std::string> data, std::uint64_t &first, In
         return {Code::full, "the completion queue has no place for " + std::to_string(data.size()) + " more of its " +
                                 std::to_string(claim.completions->capacity()) + "; read it, or open a larger one"};
     }
+    fit(data);
     const Queue::Push result = push(data, first, deadline, claim);
     if (result == Queue::Push::full || result == Queue::Push::full_bytes || result == Queue::Push::timeout)
         refused_.fetch_add(1, std::memory_order_relaxed);

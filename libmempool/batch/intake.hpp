@@ -47,6 +47,8 @@ public:
     bool has_room() const { return queue_.takes_more(); }
 
 private:
+    /// queue_bytes counts what they are, so what they lie in must not be much more.
+    static void fit(std::span<std::string> data);
     Queue::Push push(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim);
 
     Queue &queue_;

@@ -57,7 +57,7 @@ Written flush(Seats &seats, SeatId seat, const Lane &lane, Kernel &kernel) {
             extra->out_sent += taken;
             left -= taken;
             if (extra->out_sent == extra->out.size()) {
-                extra->out = {};  // gives the memory back too
+                std::string().swap(extra->out);  // an assignment would keep its memory
                 extra->out_sent = 0;
                 extra->answers = false;
             }

@@ -17,6 +17,7 @@ void Lanes::end() {
     for (std::optional<Lane> &lane : lanes_) lane.reset();
     older_.reset();
     epoch_.reset();
+    std::string().swap(wire_);  // of the largest event so far
 }
 
 void Lanes::open(Format format) {

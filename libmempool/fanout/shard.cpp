@@ -30,14 +30,10 @@ Shard::Shard(std::string topic, Ring &ring, const Limits &limits, Log &log)
     watch();
 }
 
-Shard::~Shard() {
-    ready_.release();
-}
-
 void Shard::run() noexcept {
     for (;;) {
         try {
-            if (!watching_) once_there_is_memory([this] { watch(); });
+            once_there_is_memory([this] { watch(); });
             context_.run();
             return;
         } catch (const std::exception &) {
@@ -59,13 +55,10 @@ void Shard::run() noexcept {
 }
 
 void Shard::watch() {
-    ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code &error) {
-        watching_ = false;
-        if (error) return;
+    ready_.once([this] {
         watch();
         on_news();
     });
-    watching_ = true;
 }
 
 void Shard::on_news() {
@@ -172,8 +165,9 @@ void Shard::leave() {
         audience_.cut();
         for (Tenant *tenant : tenants_) tenant->cut();
     } else {
-        audience_.drain(drain_deadline_);
+        // The tenants first: what they still have to tell a client must not come behind its close.
         for (Tenant *tenant : tenants_) tenant->drain(drain_deadline_);
+        audience_.drain(drain_deadline_);
         tenants_due_ = std::min(tenants_due_, drain_deadline_);
     }
     leaving_ = false;

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +25,7 @@
 #include "fanout/audience.hpp"
 #include "fanout/sockets.hpp"
 #include "fanout/tenant.hpp"
+#include "fanout/watched.hpp"
 
 namespace mempool {
 
@@ -39,7 +39,6 @@ public:
     /// Throws std::system_error, or Asio's own, where the kernel gives no descriptor.
     /// log: outlives it.
     Shard(std::string topic, Ring &ring, const Limits &limits, Log &log);
-    ~Shard();
     Shard(const Shard &) = delete;
     Shard &operator=(const Shard &) = delete;
 
@@ -91,12 +90,11 @@ private:
     Sockets sockets_;
     Audience audience_;
     boost::asio::io_context context_{1};
-    boost::asio::posix::stream_descriptor ready_;  // sockets_ is the owner
+    Watched ready_;  // sockets_ is the owner
     boost::asio::steady_timer timer_;
     Instant timer_at_ = never;
     Instant tenants_due_ = never;
     std::vector<Tenant *> tenants_;
-    bool watching_ = false;   // ready_
     bool scheduled_ = false;  // a turn is
     bool draining_ = false;
     bool cutting_ = false;

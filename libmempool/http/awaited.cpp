@@ -14,22 +14,15 @@ Awaited::Awaited(boost::asio::io_context &context, std::size_t capacity)
     watch();
 }
 
-Awaited::~Awaited() {
-    told_.release();
-}
-
 void Awaited::watch() {
-    told_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code &error) {
-        watching_ = false;
-        if (error) return;
+    told_.once([this] {
         watch();
         hand_out();
     });
-    watching_ = true;
 }
 
 void Awaited::go_on() {
-    if (!watching_) watch();
+    watch();
     if (handed_out_ < settled_.size()) hand_out();
 }
 

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "channel/completions.hpp"
+#include "fanout/watched.hpp"
 
 namespace mempool::http {
 
@@ -22,7 +22,6 @@ class Awaited {
 public:
     /// capacity: of those that wait at once. Throws std::system_error, or Asio's own, where there is no descriptor.
     Awaited(boost::asio::io_context &context, std::size_t capacity);
-    ~Awaited();
     Awaited(const Awaited &) = delete;
     Awaited &operator=(const Awaited &) = delete;
 
@@ -40,18 +39,19 @@ public:
     void tell_all();
     /// To be called after a std::bad_alloc anywhere on this thread: it may have hit what this hears the outcomes by.
     void go_on();
+    /// How many wait.
+    std::size_t waiting() const { return waiting_.size(); }
 
 private:
     void watch();
     std::size_t hand_out();
 
-    std::shared_ptr<Completions> completions_;    // with every transaction under way: it may outlive this
-    boost::asio::posix::stream_descriptor told_;  // completions_ is the owner
+    std::shared_ptr<Completions> completions_;  // with every transaction under way: it may outlive this
+    Watched told_;                              // completions_ is the owner
     std::unordered_map<std::uint64_t, Told> waiting_;
     std::vector<Completion> settled_;
     std::size_t handed_out_ = 0;  // of these
     std::uint64_t last_ticket_ = 0;
-    bool watching_ = false;
 };
 
 }  // namespace mempool::http

@@ -30,6 +30,10 @@ public:
         enum class Kind { absent, text, yes, no, other };
         Kind kind = Kind::absent;
         std::string value = {};  // of a text
+        void forget() {
+            kind = Kind::absent;
+            std::string().swap(value);  // an assignment would keep its memory
+        }
     };
     Member type, data, data_base64, ref, key, wait;
 
@@ -43,7 +47,7 @@ public:
     bool on_key(json::string_view part, std::size_t, Error &) {
         name(part);
         at_ = depth_ == 1 && in_object_ ? find(name_) : nullptr;
-        if (at_ != nullptr) *at_ = {};
+        if (at_ != nullptr) at_->forget();
         name_.clear();
         return true;
     }

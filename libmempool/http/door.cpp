@@ -20,12 +20,7 @@ Door::Door(Listener &listener, boost::asio::io_context &context, ListenSocket so
     : listener_(listener), socket_(std::move(socket)), pause_(context), ready_(context, socket_.fd()) {}
 
 void Door::await() {
-    if (awaiting_ || !is_open()) return;
-    ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code &error) {
-        awaiting_ = false;
-        if (!error) accept();
-    });
-    awaiting_ = true;
+    if (!pausing_ && is_open()) ready_.once([this] { accept(); });
 }
 
 void Door::accept() {
@@ -58,15 +53,15 @@ void Door::pause() {
     listener_.paused();
     pause_.expires_after(pause_without_descriptors);
     pause_.async_wait([this](const boost::system::error_code &error) {
-        awaiting_ = false;
+        pausing_ = false;
         if (!error) await();
     });
-    awaiting_ = true;
+    pausing_ = true;
 }
 
 void Door::shut() {
     if (!is_open()) return;
-    ready_.release();  // ends the wait, and leaves the descriptor to socket_
+    ready_.let_go();
     socket_.stop();
     pause_.cancel();
 }

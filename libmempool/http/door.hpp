@@ -6,9 +6,9 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "fanout/watched.hpp"
 #include "http/listen_socket.hpp"
 
 namespace mempool::http {
@@ -34,9 +34,8 @@ private:
     Listener &listener_;
     ListenSocket socket_;
     boost::asio::steady_timer pause_;
-    boost::asio::posix::stream_descriptor
-        ready_;              // of socket_'s descriptor, which stays socket_'s; last, so that no other throws after it
-    bool awaiting_ = false;  // a connection, or the end of a pause
+    bool pausing_ = false;
+    Watched ready_;  // socket_ is the owner
 };
 
 }  // namespace mempool::http

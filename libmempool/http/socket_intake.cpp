@@ -85,10 +85,16 @@ void SocketIntake::answer_repeated(const Speaker &who, const std::optional<std::
         forget(who, claim);
         throw;
     }
+    const bool is_pending = watched.now.kind == Outcome::Kind::pending;
+    if (!watched.will_be_told) forget(who, claim);
+    if (is_pending && !watched.will_be_told)
+        return append_refused(answers, ref,
+                              {"full",
+                               "as many outcomes are awaited, over all connections, as may be; ask again, or without "
+                               "wait",
+                               retry_in_ms});
     accepted.append(id);
-    if (watched.will_be_told) return;
-    forget(who, claim);
-    if (watched.now.kind == Outcome::Kind::pending) return;  // the pool ends, and so does this socket
+    if (is_pending) return;
     if (watched.now.kind == Outcome::Kind::gone) return append_gone(answers, ref, id);
     const bool applied = watched.now.kind == Outcome::Kind::applied;
     append_outcome(answers, ref,

@@ -33,6 +33,8 @@ public:
     SocketIntake &operator=(const SocketIntake &) = delete;
 
     bool message(const Speaker &who, const Said &said, std::string &answers) override;
+    /// Clients, gone ones included, with outcomes to come.
+    std::size_t awaiting() const { return waits_.size(); }
 
 private:
     void submit(const Speaker &who, TxMessage tx, std::string &answers);

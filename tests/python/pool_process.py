@@ -64,6 +64,10 @@ class Host:
             time.sleep(max(0.0, start + (number - first) * interval_ms / 1000 - time.monotonic()))
             self._pool.publish(f"{number} {time.monotonic_ns()} ".ljust(size, "."))
 
+    def flush(self) -> None:
+        """Until all that was accepted has its outcome."""
+        self._pool.flush()
+
     def listeners(self) -> int:
         return self._pool.listener_count
 

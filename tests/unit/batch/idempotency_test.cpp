@@ -96,6 +96,16 @@ TEST(Idempotency, a_refused_submission_keeps_no_key_and_drives_nobody_out) {
     EXPECT_EQ(door.submit("a", {"pay"}), "3");
 }
 
+TEST(Idempotency, however_often_a_key_is_refused_nobody_is_the_older_for_it) {
+    Door door(2);
+    ASSERT_EQ(door.submit("a", {"pay"}), "1");
+    for (int count = 0; count < 5; ++count) EXPECT_EQ(door.submit("b", {""}), "MEMPOOL_INVALID");
+    EXPECT_EQ(door.submit("c", {"pay"}), "2");
+    EXPECT_EQ(door.keys.kept(), 2u);
+    EXPECT_EQ(door.submit("a", {"pay"}), "again 1");
+    EXPECT_EQ(door.submit("c", {"pay"}), "again 2");
+}
+
 TEST(Idempotency, what_was_accepted_is_told_again_though_the_queue_is_full_or_closed) {
     Door door(10);
     ASSERT_EQ(door.submit("a", std::vector<std::string>(10, "x")), "1");

@@ -274,3 +274,14 @@ TEST(Flush, whatever_the_socket_takes_the_client_hears_whole_frames_and_exact_la
         EXPECT_EQ(heard, said);
     }
 }
+
+TEST(Flush, private_bytes_that_went_out_hold_no_memory_though_something_else_of_the_seat_is_kept) {
+    Stage stage;
+    Seats::Extra &extra = stage.seats.extra_of(stage.seat);
+    extra.out = std::string(1 << 20, 'x');
+    extra.deadline = Instant();
+    stage.flush_all();
+    ASSERT_EQ(stage.seats.find_extra(stage.seat), &extra);
+    EXPECT_EQ(stage.kernel.received.size(), std::size_t{1} << 20);
+    EXPECT_LT(extra.out.capacity(), 100U);
+}

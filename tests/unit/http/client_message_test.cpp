@@ -148,3 +148,11 @@ TEST(Base64, is_read_only_as_it_is_written) {
                              "a_-=", "aGk=aGk=", "=aGk", "\x80Gk="})
         EXPECT_EQ(from_base64(text), std::nullopt) << text;
 }
+
+TEST(ClientMessage, a_member_that_comes_again_leaves_no_memory_of_the_first) {
+    const ClientMessage message =
+        parse_client_message(R"({"type":"tx","data":")" + std::string(50'000, 'x') + R"(","data":"a"})");
+    ASSERT_TRUE(std::holds_alternative<TxMessage>(message));
+    EXPECT_EQ(std::get<TxMessage>(message).data, "a");
+    EXPECT_LT(std::get<TxMessage>(message).data.capacity(), 100U);
+}

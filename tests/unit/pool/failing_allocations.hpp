@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// Lets the n-th allocation of the calling thread fail. Replaces the global operators: include it in one file of an executable only,
-/// whose shared libraries allocate with them too. Threads: each fails its own allocations only.
+/// Lets the n-th allocation of the calling thread fail, or of the pools' network thread. Replaces the global operators: include it in one
+/// file of an executable only, whose shared libraries allocate with them too. Threads: any fails its own allocations, one at a time the
+/// network thread's.
 /// Invariant: memory comes from malloc and goes back by free, so that sanitizers see it as before.
 #pragma once
 
+#include <pthread.h>
+
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <string_view>
 
 namespace mempool_test {
 
@@ -16,7 +22,24 @@ inline thread_local bool fired = false;
 inline thread_local bool for_good = false;
 inline thread_local int left = 0;
 
+// Of the network thread
+inline std::atomic<int> network_left{-1};  // so many pass, then one fails; -1: none
+inline std::atomic<int> network_failed{0};
+
+inline bool on_network_thread() {
+    std::array<char, 16> name{};
+    pthread_getname_np(pthread_self(), name.data(), name.size());
+    return std::string_view(name.data()) == "mempool-net";
+}
+
+inline bool fails_on_network_thread() {
+    if (network_left < 0 || !on_network_thread() || network_left-- != 0) return false;
+    ++network_failed;
+    return true;
+}
+
 inline bool fails_now() {
+    if (fails_on_network_thread()) return true;
     if (!armed) return false;
     if (left-- > 0) return false;
     left = 0;
@@ -36,6 +59,18 @@ public:
     ~Failing() { armed = false; }
     Failing(const Failing &) = delete;
     Failing &operator=(const Failing &) = delete;
+};
+
+/// While it lives, the n-th allocation of the network thread fails, whichever pool's it is.
+class FailingNetwork {
+public:
+    explicit FailingNetwork(int n) {
+        network_failed = 0;
+        network_left = n;
+    }
+    ~FailingNetwork() { network_left = -1; }
+    FailingNetwork(const FailingNetwork &) = delete;
+    FailingNetwork &operator=(const FailingNetwork &) = delete;
 };
 
 }  // namespace mempool_test

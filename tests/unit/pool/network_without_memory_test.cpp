@@ -1,70 +1,43 @@
 // SPDX-License-Identifier: MIT
 /// Where the network thread has no memory, or Asio none for what it is handed: that takes it by aligned_alloc, which is replaced here
-/// beside operator new, hence an executable of its own. A thread fails Asio's allocations on itself, or all of the network thread, which
-/// is known by its name.
+/// beside operator new, hence an executable of its own. A thread fails Asio's allocations on itself, or all of the network thread.
 #include <gtest/gtest.h>
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
-#include <string_view>
+#include <thread>
 #include <vector>
 
+#include "unit/pool/failing_allocations.hpp"
 #include "unit/pool/server.hpp"
 
 namespace {
 
-thread_local int failing = 0;          // so many more of this thread fail
-std::atomic<int> failing_network{-1};  // so many of the network thread's pass, then one fails; -1: none
-std::atomic<int> failed{0};            // so many did, on any thread
-
-bool on_network_thread() {
-    std::array<char, 16> name{};
-    pthread_getname_np(pthread_self(), name.data(), name.size());
-    return std::string_view(name.data()) == "mempool-net";
-}
-
-bool fails_on_network_thread() {
-    return failing_network >= 0 && on_network_thread() && failing_network-- == 0;
-}
+thread_local int failing = 0;  // so many more of Asio's fail on this thread
+std::atomic<int> failed{0};    // so many did, on any thread
 
 bool asio_fails_now() {
-    if (failing > 0) return --failing, true;
-    return fails_on_network_thread();
+    if (failing == 0) return mempool_test::fails_on_network_thread();
+    --failing;
+    ++failed;
+    return true;
 }
 
 }  // namespace
 
 extern "C" void *aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
-    if (asio_fails_now()) {
-        ++failed;
-        return nullptr;
-    }
+    if (asio_fails_now()) return nullptr;
     void *memory = nullptr;
     return posix_memalign(&memory, std::max(alignment, sizeof(void *)), bytes) == 0 ? memory : nullptr;
 }
 
-[[gnu::noinline]] void *operator new(std::size_t bytes) {
-    if (!fails_on_network_thread())
-        if (void *memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
-    ++failed;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void *memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void *memory, std::size_t) noexcept {
-    std::free(memory);
-}
-
 using namespace mempool;
 using namespace mempool::test;
+using mempool_test::FailingNetwork;
+using mempool_test::network_failed;
 
 TEST(NetworkWithoutMemory, the_batch_thread_waits_until_it_can_tell_the_network_thread) {
     failed = 0;
@@ -108,30 +81,29 @@ TEST(NetworkWithoutMemory, a_pool_that_is_let_go_drains_by_itself_though_its_cli
 TEST(NetworkWithoutMemory, the_nth_allocation_of_the_network_thread_costs_a_connection_and_not_the_listener) {
     for (int n = 0;; ++n) {
         SCOPED_TRACE("allocation " + std::to_string(n));
-        failed = 0;
         Server server({{"close_timeout_ms", 100}, {"header_timeout_ms", 300}});
         WireClient before(server.port);
         before.send(get("/healthz"));
         ASSERT_EQ(status_of(before.read_answer()), 200);
-        failing_network = n;
-        std::vector<std::unique_ptr<WireClient>> meanwhile;
-        for (int count = 0; count < 4; ++count) {
-            meanwhile.push_back(std::make_unique<WireClient>(server.port));
-            meanwhile.back()->send(get("/healthz"));
+        {
+            const FailingNetwork failing_network(n);
+            std::vector<std::unique_ptr<WireClient>> meanwhile;
+            for (int count = 0; count < 4; ++count) {
+                meanwhile.push_back(std::make_unique<WireClient>(server.port));
+                meanwhile.back()->send(get("/healthz"));
+            }
+            for (const auto &client : meanwhile) EXPECT_FALSE(client->read_answer().ends_with("(silence)"));
         }
-        for (const auto &client : meanwhile) EXPECT_FALSE(client->read_answer().ends_with("(silence)"));
-        failing_network = -1;
         WireClient after(server.port);
         after.send(get("/healthz"));
         ASSERT_EQ(status_of(after.read_answer()), 200);
-        if (failed == 0) break;
+        if (network_failed == 0) break;
     }
 }
 
 TEST(NetworkWithoutMemory, the_nth_allocation_of_the_network_thread_holds_no_stop) {
     for (int n = 0;; ++n) {
         SCOPED_TRACE("allocation " + std::to_string(n));
-        failed = 0;
         Server server({{"close_timeout_ms", 100}});
         WireClient idle(server.port);
         idle.send(get("/healthz"));
@@ -142,12 +114,13 @@ TEST(NetworkWithoutMemory, the_nth_allocation_of_the_network_thread_holds_no_sto
             for (std::string frame = listener.read_frame(); frame.starts_with("text:");) frame = listener.read_frame();
         });
         const Instant before = Clock::now();
-        failing_network = n;
-        EXPECT_TRUE(server.pool->stop(60'000).ok());
-        failing_network = -1;
+        {
+            const FailingNetwork failing_network(n);
+            EXPECT_TRUE(server.pool->stop(60'000).ok());
+        }
         EXPECT_LT(Clock::now() - before, milliseconds(10'000)) << "it was cut, or waited for the keep-alive's end";
         EXPECT_EQ(idle.read_all(), "");
         closer.join();
-        if (failed == 0) break;
+        if (network_failed == 0) break;
     }
 }

@@ -1,50 +1,22 @@
 // SPDX-License-Identifier: MIT
-/// A submission over HTTP during which the n-th allocation of the network thread fails: it is accepted whole or not at all, and who asks
-/// again with the same key gets the ids that he would have got. Replaces operator new, hence an executable of its own.
+/// A submission over HTTP or the WebSocket during which the n-th allocation of the network thread fails: it is accepted whole or not at
+/// all, and who asks again with the same key gets the ids that he would have got. Replaces operator new, hence an executable of its own.
 #include <gtest/gtest.h>
 
-#include <pthread.h>
-
-#include <array>
-#include <atomic>
-#include <cstdlib>
-#include <new>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
+#include <vector>
 
+#include "unit/pool/failing_allocations.hpp"
 #include "unit/pool/server.hpp"
-
-namespace {
-
-std::atomic<int> failing_network{-1};  // so many of the network thread's pass, then one fails; -1: none
-std::atomic<int> failed{0};
-
-bool fails_now() {
-    if (failing_network < 0) return false;
-    std::array<char, 16> name{};
-    pthread_getname_np(pthread_self(), name.data(), name.size());
-    if (std::string_view(name.data()) != "mempool-net" || failing_network-- != 0) return false;
-    ++failed;
-    return true;
-}
-
-}  // namespace
-
-// Not inlined: g++ 12 would see free() of what some other `new` returned, and warn (-Wmismatched-new-delete).
-[[gnu::noinline]] void *operator new(std::size_t bytes) {
-    if (!fails_now())
-        if (void *memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
-    throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void *memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void *memory, std::size_t) noexcept {
-    std::free(memory);
-}
+#include "unit/pool/submitter.hpp"
 
 using namespace mempool;
 using namespace mempool::test;
+using mempool_test::FailingNetwork;
+using mempool_test::network_failed;
 
 namespace {
 
@@ -57,7 +29,6 @@ std::string request(std::string_view path, std::string_view type, std::string_vi
 void fail_each(const std::string &asked, std::uint64_t transactions, const std::string &answered) {
     for (int n = 0;; ++n) {
         SCOPED_TRACE("allocation " + std::to_string(n));
-        failed = 0;
         Server server({{"batch_interval_ms", 0},
                        {"header_timeout_ms", 300},
                        {"body_timeout_ms", 300},
@@ -65,10 +36,12 @@ void fail_each(const std::string &asked, std::uint64_t transactions, const std::
         WireClient client(server.port);
         client.send(get("/healthz"));
         ASSERT_EQ(status_of(client.read_answer()), 200);
-        failing_network = n;
-        client.send(asked);
-        const std::string first = client.read_answer();
-        failing_network = -1;
+        std::string first;
+        {
+            const FailingNetwork failing_network(n);
+            client.send(asked);
+            first = client.read_answer();
+        }
         const std::uint64_t accepted = server.pool->stats()[Counter::accepted];
         EXPECT_TRUE(accepted == 0 || accepted == transactions) << accepted;
         if (status_of(first) == 202) {
@@ -82,7 +55,7 @@ void fail_each(const std::string &asked, std::uint64_t transactions, const std::
         again.send(asked);
         EXPECT_EQ(body_of(again.read_answer()), answered);
         EXPECT_EQ(server.pool->stats()[Counter::accepted], transactions);
-        if (failed == 0) {
+        if (network_failed == 0) {
             EXPECT_GT(n, 5);
             break;
         }
@@ -106,4 +79,103 @@ TEST(SubmissionWithoutMemory, of_lines) {
 TEST(SubmissionWithoutMemory, of_strings) {
     fail_each(request("/txs", "application/json", "[\"" + first_long + "\",\"" + second_long + "\"]"), 2,
               std::string(both));
+}
+
+namespace {
+
+constexpr int allocations_max = 2000;  // no submission needs more: the loops end
+const std::string keyed =
+    R"({"type":"tx","data":")" + first_long + R"(","ref":")" + first_long.substr(40) + R"(","key":"k","wait":true})";
+
+/// What a client is told until two of its transactions are done with, or it is at its end.
+std::string told_of_two(Submitter &client) {
+    std::string all;
+    for (int done = 0; done < 2;) {
+        const std::string frame = client.next();
+        if (!frame.starts_with("text:")) return all + frame;  // the ending, or a close
+        if (frame.find(R"("type":"outcome")") != std::string::npos ||
+            frame.find(R"("type":"refused")") != std::string::npos)
+            ++done;
+        all += frame.substr(5) + "\n";
+    }
+    return all + "(done)";
+}
+
+std::size_t count_of(std::string_view wanted, std::string_view in) {
+    std::size_t count = 0;
+    for (std::size_t at = in.find(wanted); at != std::string_view::npos; at = in.find(wanted, at + 1)) ++count;
+    return count;
+}
+
+}  // namespace
+
+TEST(SubmissionWithoutMemory, over_the_websocket_with_a_key_and_its_repetition) {
+    for (int n = 0; n <= allocations_max; ++n) {
+        SCOPED_TRACE("allocation " + std::to_string(n));
+        Server server({{"batch_interval_ms", 0}, {"close_timeout_ms", 100}});
+        Submitter bystander(server);
+        std::string told;
+        {
+            Submitter client(server);
+            {
+                const FailingNetwork failing_network(n);
+                client.says(keyed);
+                client.says(keyed);
+                told = told_of_two(client);
+            }
+            EXPECT_FALSE(told.ends_with("(silence)")) << told;
+            if (told.ends_with("(done)")) {
+                EXPECT_EQ(count_of(R"("type":"accepted")", told), count_of(R"("type":"outcome")", told)) << told;
+                EXPECT_EQ(count_of(R"("type":"accepted")", told), count_of(R"("id":"1"})", told)) << told;
+            }
+            if (told.find(R"("type":"accepted")") != std::string::npos) {
+                EXPECT_EQ(server.pool->stats()[Counter::accepted], 1U) << told;
+            }
+            EXPECT_LE(server.pool->stats()[Counter::accepted], 1U) << told;
+        }
+        bystander.says(keyed);
+        EXPECT_TRUE(bystander.reads("accepted").ends_with(R"("id":"1"})"));
+        EXPECT_NE(bystander.reads("outcome").find(R"("id":"1","status":"applied")"), std::string::npos);
+        bystander.says(R"({"type":"tx","data":"another","wait":true})");
+        EXPECT_EQ(bystander.reads("accepted"), R"(text:{"type":"accepted","id":"2"})");
+        EXPECT_TRUE(bystander.reads("outcome").starts_with(R"(text:{"type":"outcome","id":"2","status":"applied")"));
+        EXPECT_EQ(server.pool->stats()[Counter::accepted], 2U);
+        if (testing::Test::HasFailure() || network_failed == 0) {
+            EXPECT_GT(n, 10) << told;
+            return;
+        }
+    }
+    ADD_FAILURE() << "it never passed untouched";
+}
+
+TEST(SubmissionWithoutMemory, a_stop_tells_the_outcomes_of_all_but_one_before_it_says_goodbye) {
+    constexpr std::size_t clients = 3;
+    for (int n = 0; n <= allocations_max; ++n) {
+        SCOPED_TRACE("allocation " + std::to_string(n));
+        auto server = std::make_unique<Server>(std::initializer_list<std::pair<const char *, std::int64_t>>{
+            {"batch_interval_ms", 60'000}, {"close_timeout_ms", 100}});
+        std::vector<std::unique_ptr<Submitter>> all;
+        for (std::size_t count = 0; count < clients; ++count) {
+            all.push_back(std::make_unique<Submitter>(*server));
+            all.back()->says(R"({"type":"tx","data":"a","wait":true})");
+            ASSERT_TRUE(all.back()->reads("accepted").starts_with("text:"));
+        }
+        std::size_t told = 0;
+        {
+            const FailingNetwork failing_network(n);
+            std::thread stopping([&] { EXPECT_TRUE(server->pool->stop(60'000).ok()); });
+            for (const auto &client : all) {
+                const std::string outcome = client->reads("outcome");
+                EXPECT_FALSE(outcome.ends_with("(silence)"));
+                if (outcome.starts_with("text:")) ++told;
+            }
+            stopping.join();
+        }
+        EXPECT_GE(told, clients - 1);
+        if (testing::Test::HasFailure() || network_failed == 0) {
+            EXPECT_EQ(told, clients);
+            return;
+        }
+    }
+    ADD_FAILURE() << "it never passed untouched";
 }

@@ -20,8 +20,14 @@
 
 namespace mempool::test {
 
+/// A socket that is connected already; the client owns it from now on.
+struct Connected {
+    int socket;
+};
+
 class WireClient {
 public:
+    explicit WireClient(Connected connected) : socket_(connected.socket) {}
     /// receive_buffer: bytes that the kernel may hold for us, 0 for its own choice.
     explicit WireClient(std::int32_t port, int receive_buffer = 0)
         : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
