@@ -87,6 +87,11 @@ void Outcomes::unwatch(std::uint64_t id, const Claim &claim) noexcept {
     claim.completions->give_back(1);
 }
 
+std::size_t Outcomes::watched() const {
+    const std::lock_guard lock(mutex_);
+    return watching_.size();
+}
+
 Outcome Outcomes::look(std::uint64_t id, std::uint64_t given) const {
     const std::lock_guard lock(mutex_);
     return look_locked(id, given);

@@ -56,6 +56,9 @@ public:
     /// Who watched needs to know no longer: gives the place back, unless it is being told.
     void unwatch(std::uint64_t id, const Claim &claim) noexcept;
 
+    /// How many watch.
+    std::size_t watched() const;
+
     /// Waits until all ids up to `id` are settled; false where the deadline passed, or they never will be.
     bool wait_all(std::uint64_t id, Instant deadline) const;
 

@@ -419,7 +419,7 @@ void Audience::abort(SeatId seat, Liveness::Verdict why) {
 
 int Audience::leave(SeatId seat) {
     ring_.unsubscribe();
-    speakers_.left(seat);
+    if (const auto who = speakers_.left(seat); who && inbox_ != nullptr) inbox_->left(*who);
     return seats_.release(seat);
 }
 

@@ -60,7 +60,7 @@ public:
     void on_socket(SeatId seat, Readiness readiness);
 
     /// Who gets the clients' messages, before the first client comes; else they are ignored.
-    void set_inbox(Inbox &inbox) { inbox_ = &inbox; }
+    void set_inbox(Inbox *inbox) { inbox_ = inbox; }
     /// say(out) appends whole frames for this client alone, which go out in the next turn, between two events; not called where it has left
     /// or is about to. Without memory for them it is ended.
     template <class Say>

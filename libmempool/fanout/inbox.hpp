@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -34,6 +35,8 @@ public:
     /// Appends whole frames to `answers`, or nothing. False: nobody wanted this message, it is ignored. It calls nothing of the audience.
     /// std::bad_alloc: the client is ended.
     virtual bool message(const Speaker &who, const Said &said, std::string &answers) = 0;
+    /// Who has said something is gone: what it waits for is nobody's. It calls nothing of the audience.
+    virtual void left(const Speaker &who) noexcept = 0;
 
 protected:
     ~Inbox() = default;
@@ -51,7 +54,14 @@ public:
         const auto here = names_.find(who.seat);
         return here != names_.end() && here->second == who.name;
     }
-    void left(SeatId seat) { names_.erase(seat); }
+    /// Who it was, if it has said something.
+    std::optional<Speaker> left(SeatId seat) noexcept {
+        const auto here = names_.find(seat);
+        if (here == names_.end()) return std::nullopt;
+        const Speaker who{seat, here->second};
+        names_.erase(here);
+        return who;
+    }
 
 private:
     std::unordered_map<SeatId, std::uint64_t> names_;

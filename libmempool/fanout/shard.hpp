@@ -50,7 +50,7 @@ public:
     void add_tenant(Tenant &tenant) { tenants_.push_back(&tenant); }
 
     /// Who gets the clients' messages. Before run().
-    void set_inbox(Inbox &inbox) { audience_.set_inbox(inbox); }
+    void set_inbox(Inbox *inbox) { audience_.set_inbox(inbox); }
 
     /// The network thread.
     void run() noexcept;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "http/awaited.hpp"
 
+#include <limits>
+
 namespace mempool::http {
 namespace {
 
@@ -8,8 +10,10 @@ constexpr std::size_t handed_out_at_once = 256;
 
 }  // namespace
 
-Awaited::Awaited(boost::asio::io_context &context, std::size_t capacity)
-    : completions_(std::make_shared<Completions>(capacity)), told_(context, completions_->fd()) {
+Awaited::Awaited(boost::asio::io_context &context, Outcomes &outcomes)
+    : outcomes_(outcomes),
+      completions_(std::make_shared<Completions>(std::numeric_limits<std::size_t>::max())),
+      told_(context, completions_->fd()) {
     settled_.reserve(handed_out_at_once);
     watch();
 }
@@ -19,6 +23,22 @@ void Awaited::watch() {
         watch();
         hand_out();
     });
+}
+
+void Awaited::wait_for(std::uint64_t ticket, Told told, std::uint64_t watched) {
+    try {
+        waiting_.emplace(ticket, Waiting{std::move(told), watched});
+    } catch (...) {
+        if (watched != 0) outcomes_.unwatch(watched, {completions_, ticket});
+        throw;
+    }
+}
+
+void Awaited::forget(std::uint64_t ticket) noexcept {
+    const auto waiting = waiting_.find(ticket);
+    if (waiting == waiting_.end()) return;
+    if (const std::uint64_t id = waiting->second.watched; id != 0) outcomes_.unwatch(id, {completions_, ticket});
+    waiting_.erase(waiting);
 }
 
 void Awaited::go_on() {
@@ -37,7 +57,7 @@ std::size_t Awaited::hand_out() {
         const Completion &each = settled_[handed_out_++];
         const auto waiting = waiting_.find(each.user_data);
         if (waiting == waiting_.end()) continue;
-        const Told told = std::move(waiting->second);
+        const Told told = std::move(waiting->second.told);
         waiting_.erase(waiting);
         told(each);
     }

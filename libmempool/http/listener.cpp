@@ -46,17 +46,19 @@ Listener::Listener(Shard &shard, std::vector<ListenSocket> places, Services serv
       limits_(limits),
       max_connections_(crowd.max_connections),
       rate_(crowd.connections_per_second, std::random_device{}() ^ std::uint64_t{std::random_device{}()} << 32),
-      awaited_(shard.context(), crowd.max_connections * (1 + SocketIntake::waits_max)),
+      awaited_(shard.context(), services_.outcomes),
       socket_intake_(services_, awaited_, shard),
       many_(std::make_shared<Budget>(limits.requests_max_bytes)) {
     for (ListenSocket &place : places)
         doors_.push_back(std::make_unique<Door>(*this, shard.context(), std::move(place)));
     shard.add_tenant(*this);
-    shard.set_inbox(socket_intake_);
+    shard.set_inbox(&socket_intake_);
     for (const auto &door : doors_) door->await();
 }
 
-Listener::~Listener() = default;
+Listener::~Listener() {
+    shard_.set_inbox(nullptr);
+}
 
 bool Listener::listens() const {
     return std::ranges::any_of(doors_, [](const auto &door) { return door->is_open(); });

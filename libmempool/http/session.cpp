@@ -211,9 +211,12 @@ void Session::on_request() {
 
 void Session::wait_for(Wait wait) {
     try {
-        listener_.awaited().wait_for(wait.ticket, [waiting = weak_from_this()](const Completion &settled) {
-            if (const auto self = waiting.lock()) self->on_outcome(settled);
-        });
+        listener_.awaited().wait_for(
+            wait.ticket,
+            [waiting = weak_from_this()](const Completion &settled) {
+                if (const auto self = waiting.lock()) self->on_outcome(settled);
+            },
+            wait.id);
     } catch (const std::bad_alloc &) {
         return answer_with(std::move(wait.late));
     }
@@ -222,8 +225,7 @@ void Session::wait_for(Wait wait) {
 }
 
 void Session::on_outcome(const Completion &settled) {
-    // It may have had its 202 meanwhile, and wait for another.
-    if (stage_ != Stage::waiting || settled.id != waiting_.id) return;
+    if (stage_ != Stage::waiting) return;  // ended while others were told
     try {
         answer_with(outcome_reply(settled));
     } catch (const std::bad_alloc &) {
@@ -298,6 +300,7 @@ void Session::expire() {
                                                                    : "the request's body did not come in time"));
         }
         case Stage::waiting:
+            listener_.awaited().forget(waiting_.ticket);
             return answer_with(std::move(waiting_.late));
         case Stage::idle:
         case Stage::answering:
@@ -317,6 +320,7 @@ void Session::drain(Instant deadline) {
 
 void Session::end() {
     if (stage_ == Stage::ended) return;
+    if (stage_ == Stage::waiting) listener_.awaited().forget(waiting_.ticket);
     stage_ = Stage::ended;
     const auto self = shared_from_this();
     boost::system::error_code ignored;

@@ -51,7 +51,8 @@ void SocketIntake::submit(const Speaker &who, TxMessage tx, std::string &answers
     if (tx.key)
         if (const Status status = Idempotency::check_key(*tx.key); !status.ok())
             return append_refused(answers, tx.ref, {"bad_request", status.detail()});
-    if (const auto waits = waits_.find(who.name); tx.wait && waits != waits_.end() && waits->second == waits_max) {
+    if (const auto tickets = tickets_.find(who.name);
+        tx.wait && tickets != tickets_.end() && tickets->second.size() == waits_max) {
         const std::string detail = std::to_string(waits_max) +
                                    " of your transactions wait for their outcome already; await one, or submit without "
                                    "wait";
@@ -86,15 +87,14 @@ void SocketIntake::answer_repeated(const Speaker &who, const std::optional<std::
         throw;
     }
     const bool is_pending = watched.now.kind == Outcome::Kind::pending;
-    if (!watched.will_be_told) forget(who, claim);
-    if (is_pending && !watched.will_be_told)
-        return append_refused(answers, ref,
-                              {"full",
-                               "as many outcomes are awaited, over all connections, as may be; ask again, or without "
-                               "wait",
-                               retry_in_ms});
+    if (watched.will_be_told) {
+        awaited_.watches(claim.user_data, id);
+        return accepted.append(id);
+    }
+    forget(who, claim);
+    if (is_pending)
+        return append_refused(answers, ref, {"draining", "the pool ends before this transaction has its outcome"});
     accepted.append(id);
-    if (is_pending) return;
     if (watched.now.kind == Outcome::Kind::gone) return append_gone(answers, ref, id);
     const bool applied = watched.now.kind == Outcome::Kind::applied;
     append_outcome(answers, ref,
@@ -106,27 +106,37 @@ void SocketIntake::answer_repeated(const Speaker &who, const std::optional<std::
 Claim SocketIntake::claim_outcome(const Speaker &who, const std::optional<std::string> &ref) {
     Claim claim = awaited_.claim();
     awaited_.wait_for(claim.user_data, [this, who, ref](const Completion &settled) {
-        one_wait_less(who.name);
+        drop_ticket(who.name, settled.user_data);
         shard_.tell(who, [&](std::string &out) { append_outcome(out, ref, settled); });
     });
     try {
-        ++waits_[who.name];
+        tickets_[who.name].push_back(claim.user_data);
     } catch (...) {
         awaited_.forget(claim.user_data);
+        if (const auto tickets = tickets_.find(who.name); tickets != tickets_.end() && tickets->second.empty())
+            tickets_.erase(tickets);
         throw;
     }
     return claim;
 }
 
+void SocketIntake::left(const Speaker &who) noexcept {
+    const auto tickets = tickets_.find(who.name);
+    if (tickets == tickets_.end()) return;
+    for (const std::uint64_t ticket : tickets->second) awaited_.forget(ticket);
+    tickets_.erase(tickets);
+}
+
 void SocketIntake::forget(const Speaker &who, const Claim &claim) noexcept {
     if (!claim.completions) return;
     awaited_.forget(claim.user_data);
-    one_wait_less(who.name);
+    drop_ticket(who.name, claim.user_data);
 }
 
-void SocketIntake::one_wait_less(std::uint64_t name) noexcept {
-    const auto waits = waits_.find(name);
-    if (--waits->second == 0) waits_.erase(waits);
+void SocketIntake::drop_ticket(std::uint64_t name, std::uint64_t ticket) noexcept {
+    const auto tickets = tickets_.find(name);
+    std::erase(tickets->second, ticket);
+    if (tickets->second.empty()) tickets_.erase(tickets);
 }
 
 }  // namespace mempool::http

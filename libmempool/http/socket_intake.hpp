@@ -5,13 +5,14 @@
 ///   message ---> intake ---refused---> `refused`
 ///                  '---> `accepted` ---wait, settled---> `outcome`, on this thread, by Awaited
 ///
-/// A client has at most waits_max outcomes to come; where it has gone, they are nobody's.
+/// A client has at most waits_max outcomes to come; with it they are forgotten.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "fanout/inbox.hpp"
 #include "fanout/shard.hpp"
@@ -33,8 +34,9 @@ public:
     SocketIntake &operator=(const SocketIntake &) = delete;
 
     bool message(const Speaker &who, const Said &said, std::string &answers) override;
-    /// Clients, gone ones included, with outcomes to come.
-    std::size_t awaiting() const { return waits_.size(); }
+    void left(const Speaker &who) noexcept override;
+    /// Clients with outcomes to come.
+    std::size_t awaiting() const { return tickets_.size(); }
 
 private:
     void submit(const Speaker &who, TxMessage tx, std::string &answers);
@@ -42,12 +44,12 @@ private:
                          const Claim &claim, Accepted &accepted, std::string &answers);
     Claim claim_outcome(const Speaker &who, const std::optional<std::string> &ref);
     void forget(const Speaker &who, const Claim &claim) noexcept;
-    void one_wait_less(std::uint64_t name) noexcept;
+    void drop_ticket(std::uint64_t name, std::uint64_t ticket) noexcept;
 
     const Services &services_;
     Awaited &awaited_;
     Shard &shard_;
-    std::unordered_map<std::uint64_t, std::size_t> waits_;  // by a speaker's name; none is 0
+    std::unordered_map<std::uint64_t, std::vector<std::uint64_t>> tickets_;  // by a speaker's name; none is empty
 };
 
 }  // namespace mempool::http

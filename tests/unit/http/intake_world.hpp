@@ -21,15 +21,13 @@ class IntakeWorld {
 public:
     struct Limits {
         std::size_t queue_capacity = 100;
-        std::size_t awaited_max = 1000;
         std::size_t outcomes_capacity = 100;
     };
     IntakeWorld() : IntakeWorld(Limits()) {}
     explicit IntakeWorld(const Limits &limits)
         : queue(limits.queue_capacity, 1 << 20),
           intake(queue, 1000, limits.queue_capacity, 1 << 20),
-          outcomes(limits.outcomes_capacity),
-          awaited(shard_.context(), limits.awaited_max) {
+          outcomes(limits.outcomes_capacity) {
         intake.open();
     }
 
@@ -39,6 +37,7 @@ public:
         EXPECT_TRUE(inbox.message({0, name}, {Format::json, false, text}, answers));
         return payloads(answers);
     }
+    void leaves(std::uint64_t name) { inbox.left({0, name}); }
     /// All that is queued is applied, and whoever waits is told.
     void settle() {
         settle_all();
@@ -103,7 +102,7 @@ private:
                              ""};
 
 public:
-    Awaited awaited;
+    Awaited awaited{shard_.context(), outcomes};
     SocketIntake inbox{services_, awaited, shard_};
 };
 

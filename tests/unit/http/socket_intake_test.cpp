@@ -95,16 +95,30 @@ TEST(SocketIntake, a_repetition_awaits_what_is_pending_and_is_told_what_is_known
     EXPECT_EQ(world.intake.last_id(), 2U);
 }
 
-TEST(SocketIntake, where_no_more_can_be_awaited_a_repetition_is_full_and_not_left_without_its_outcome) {
-    IntakeWorld world({.awaited_max = 1});
+TEST(SocketIntake, who_leaves_awaits_nothing_any_more_and_takes_no_place) {
+    IntakeWorld world;
     EXPECT_EQ(world.says(1, with_key_and_wait), accepted(1));
-    EXPECT_TRUE(is_refused(world.says(2, with_wait), "full"));
-    const std::string refused = world.says(2, with_key_and_wait);
-    EXPECT_TRUE(is_refused(refused, "full"));
-    EXPECT_TRUE(refused.ends_with("\"retry_in_ms\":50}\n")) << refused;
-    EXPECT_EQ(world.says(2, with_key), accepted(1));
-    EXPECT_EQ(world.inbox.awaiting(), 1U);
-    world.settle();
+    for (std::uint64_t name = 2; name < 1000; ++name) {  // of the one that is pending
+        EXPECT_EQ(world.says(name, with_key_and_wait), accepted(1));
+        world.leaves(name);
+    }
+    EXPECT_EQ(world.says(2000, with_wait), accepted(2));
+    EXPECT_EQ(world.inbox.awaiting(), 2U);
+    EXPECT_EQ(world.awaited.waiting(), 2U);
+    EXPECT_EQ(world.outcomes.watched(), 0U);
+    world.leaves(2000);
+    world.leaves(1);
+    world.leaves(1);
     world.expect_nothing_awaited();
-    EXPECT_EQ(world.says(2, with_key_and_wait), accepted(1) + applied(1, 1));
+    world.settle();
+    EXPECT_EQ(world.says(3, with_key_and_wait), accepted(1) + applied(1, 1));
+}
+
+TEST(SocketIntake, a_repetition_that_nobody_will_settle_any_more_is_refused_and_not_left_without_its_outcome) {
+    IntakeWorld world;
+    EXPECT_EQ(world.says(1, with_key), accepted(1));
+    world.outcomes.close();
+    EXPECT_TRUE(is_refused(world.says(1, with_key_and_wait), "draining"));
+    EXPECT_EQ(world.says(1, with_key), accepted(1));
+    world.expect_nothing_awaited();
 }
