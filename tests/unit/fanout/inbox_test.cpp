@@ -46,6 +46,16 @@ TEST_F(InboxTest, answers_stand_between_the_events_and_are_no_part_of_them) {
     EXPECT_EQ(here.audience().messages_ignored(), 0U);
 }
 
+TEST_F(InboxTest, pings_that_come_at_once_are_answered_each_in_its_place) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy, json);
+    here.settle();
+    const std::vector<std::string> said = {"1", "a", "2", "3", "b", "4"};
+    for (const std::string &each : said) here.says(peer, each < "a" ? 9 : 1, each);
+    here.settle();
+    EXPECT_EQ(peer.client.pongs_and_answers(), said);
+}
+
 TEST_F(InboxTest, one_who_does_not_read_its_answers_is_not_read_until_it_does) {
     World &here = world(8);
     World::Peer &peer = here.join_deaf(2000, json);
