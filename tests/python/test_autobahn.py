@@ -4,17 +4,16 @@ not look at Sec-WebSocket-Accept: test_websocket.py does."""
 
 from __future__ import annotations
 
-import asyncio
+import json
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kosoku
 import pytest
 
-from clients import BINARY, LIMIT_S, TEXT, Frame, Lines, WebSocket, end, frame
+from clients import BINARY, LIMIT_S, TEXT, Frame, Lines, WebSocket, end, frame, program
 
 RUN_WITHIN_S = 240.0
 
@@ -22,8 +21,16 @@ RUN_WITHIN_S = 240.0
 LEFT_OUT = ("12.*", "13.*")
 CASES = {"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54, "10": 1}
 
-# What is no plain OK, and why it is right. A case not named here has to be OK, and its close too.
-NOT_PLAINLY_OK: dict[str, tuple[str, str]] = {}
+# What a case says of the messages, and of the close. NON-STRICT is not accepted: no case needs it.
+OK = ("OK", "OK")
+INFORMATIONAL = ("INFORMATIONAL", "INFORMATIONAL")
+
+# They are INFORMATIONAL whatever a server does, since the RFC leaves it open:
+LEFT_OPEN = {
+    "7.1.6",  # whether 256 KiB that are followed by a close at once come back before the close is answered
+    "7.13.1",  # how close code 5000 is answered; here by 1002
+    "7.13.2",  # and 65535
+}
 
 
 @pytest.fixture
@@ -51,26 +58,28 @@ def test_the_echo_server_echoes(echo: int) -> None:
         assert client.text() == '{"type":"tx","data":"a"}'
 
 
-async def run_cases(port: int) -> list[Any]:
-    run = kosoku.run_fuzzingclient(f"ws://127.0.0.1:{port}/ws/mempool", exclude_cases=LEFT_OUT)
-    try:
-        return await asyncio.wait_for(run, RUN_WITHIN_S)
-    except kosoku.FailureError as failed:
-        return failed.results
+def run_kosoku(port: int, report: Path) -> dict[str, Any]:
+    """What it reports of each case. Its exit status says less, and is not asked for: called from Python, 0.1.0 has aborted at its end, when
+    all was done."""
+    left_out = [word for pattern in LEFT_OUT for word in ("--exclude", pattern)]
+    command = [program("kosoku"), *left_out, "--outdir", str(report), f"ws://127.0.0.1:{port}/ws/mempool"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_WITHIN_S)
+    index = report / "index.json"
+    assert index.exists(), f"kosoku made no report; status {done.returncode}\n{done.stdout}{done.stderr}"
+    (cases,) = json.loads(index.read_text()).values()  # of one server
+    return {name: {**case, **json.loads((report / case["reportfile"]).read_text())} for name, case in cases.items()}
 
 
-def test_every_case_of_autobahn_passes(echo: int) -> None:
+def test_every_case_of_autobahn_passes(echo: int, tmp_path: Path) -> None:
     """All 301 cases but those of sections 12 and 13 run, and what each sees, and how it is closed, is what its text asks for."""
-    results = asyncio.run(run_cases(echo))
+    cases = run_kosoku(echo, tmp_path)
     took_ms = Counter[str]()
-    for result in results:
-        took_ms[result.case_id.split(".")[0]] += result.duration
-    print(f"{len(results)} cases; ms by section: {dict(took_ms)}")
-
     wrong = []
-    for result in results:
-        verdict = (result.behavior.value, result.behavior_close.value)
-        if verdict != NOT_PLAINLY_OK.get(result.case_id, ("OK", "OK")):
-            wrong.append(f"{result.case_id} {verdict}: {result.result} {result.result_close} Wanted: {result.expectation}")
+    for name, case in cases.items():
+        took_ms[name.split(".")[0]] += case["duration"]
+        wanted = INFORMATIONAL if name in LEFT_OPEN else OK
+        if (case["behavior"], case["behaviorClose"]) != wanted:
+            wrong.append({"case": name, **{key: case[key] for key in ("behavior", "behaviorClose", "result", "resultClose", "expectation")}})
+    print(f"{len(cases)} cases; ms by section: {dict(took_ms)}")
     assert wrong == []
-    assert Counter(result.case_id.split(".")[0] for result in results) == CASES
+    assert Counter(name.split(".")[0] for name in cases) == CASES
