@@ -297,7 +297,7 @@ bool Audience::take_input(SeatId seat, std::span<char> input) {
                     }
                     return true;
                 case Kind::ping:
-                    if (!closing) seats_.extra_of(seat).ping.emplace(inbound.payload);
+                    if (!closing) owe_pong(seat, inbound.payload);
                     break;
                 case Kind::pong:
                     break;

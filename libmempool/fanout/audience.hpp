@@ -114,6 +114,7 @@ private:
     void read_later(SeatId seat);
     std::span<char> read_into(SeatId seat);
     bool has_answers(SeatId seat);
+    void owe_pong(SeatId seat, std::string_view payload);
     void hear(SeatId seat, const websocket::Inbound &inbound);
     bool can_hear(const Speaker &who) const;
     std::string &bytes_to_tell(SeatId seat);

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "fanout/audience.hpp"
+#include "websocket/frame_writer.hpp"
 
 namespace mempool {
 namespace {
@@ -11,6 +12,17 @@ namespace {
 /// Memory), and before more is read they have gone out.
 constexpr std::size_t answered_at_once = 8 * 1024;
 
+/// While less than this is to be sent to a client privately, each of its pings is answered, in its place among the messages. Of a flood of
+/// them it is the newest alone (RFC 6455 5.5.3 allows that), so that it costs no memory.
+constexpr std::size_t pongs_gathered_bytes = 512;
+
+void put_pong(Seats::Extra &extra) {
+    if (!extra.ping || extra.out.size() - extra.out_sent >= pongs_gathered_bytes) return;
+    websocket::append_frame(extra.out, websocket::Opcode::pong, *extra.ping);
+    extra.ping.reset();
+    extra.answers = true;
+}
+
 }  // namespace
 
 std::span<char> Audience::read_into(SeatId seat) {
@@ -18,15 +30,22 @@ std::span<char> Audience::read_into(SeatId seat) {
     return std::span(input_).first(is_answered ? answered_at_once : input_.size());
 }
 
+void Audience::owe_pong(SeatId seat, std::string_view payload) {
+    Seats::Extra &extra = seats_.extra_of(seat);
+    put_pong(extra);
+    extra.ping.emplace(payload);
+}
+
 /// A whole data message.
 void Audience::hear(SeatId seat, const websocket::Inbound &inbound) {
     if (inbox_ == nullptr) return messages_ignored_.add(1);
     const Said said{seats_.manner(seat).format, inbound.kind == websocket::Inbound::Kind::binary, inbound.payload};
-    std::string &out = seats_.extra_of(seat).out;
-    const std::size_t before = out.size();
-    if (!inbox_->message(speakers_.of(seat), said, out)) messages_ignored_.add(1);
-    if (out.size() > before)
-        seats_.extra_of(seat).answers = true;
+    Seats::Extra &extra = seats_.extra_of(seat);
+    put_pong(extra);
+    const std::size_t before = extra.out.size();
+    if (!inbox_->message(speakers_.of(seat), said, extra.out)) messages_ignored_.add(1);
+    if (extra.out.size() > before)
+        extra.answers = true;
     else
         seats_.tidy(seat);
 }

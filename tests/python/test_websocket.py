@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
 import subprocess
 import threading
@@ -85,6 +87,24 @@ def test_the_handshake_is_checked(listen: Listen, change: dict[str, str], status
         assert answer.status == status
         if status == 426:
             assert answer.headers["sec-websocket-version"] == "13"
+
+
+@pytest.mark.parametrize(
+    "key, accept",
+    [
+        ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),  # RFC 6455 1.3
+        ("AAAAAAAAAAAAAAAAAAAAAA==", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="),
+        ("/////////////////////w==", "XXpj4jYzLM2yUE0C7TIgMwTQh2g="),
+    ],
+)
+def test_the_accept_value_answers_the_key(listen: Listen, key: str, accept: str) -> None:
+    """Sec-WebSocket-Accept is RFC 6455's own for its example, and the key's hash as 4.2.2 describes it."""
+    assert accept == base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()
+    with Http(listen().port) as http:
+        http.send(handshake().replace(KEY.encode(), key.encode()))
+        answer = http.answer()
+        assert answer.status == 101
+        assert answer.headers["sec-websocket-accept"] == accept
 
 
 def test_http_1_0_cannot_upgrade(listen: Listen) -> None:

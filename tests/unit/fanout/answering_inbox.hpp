@@ -27,7 +27,10 @@ public:
         return true;
     }
 
+    void left(const Speaker &who) noexcept override { gone.push_back(who); }
+
     std::vector<Speaker> speakers;  // whom it answered, in that order
+    std::vector<Speaker> gone;      // who has left of those who said something
 };
 
 }  // namespace mempool::test

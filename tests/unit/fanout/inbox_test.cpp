@@ -46,6 +46,16 @@ TEST_F(InboxTest, answers_stand_between_the_events_and_are_no_part_of_them) {
     EXPECT_EQ(here.audience().messages_ignored(), 0U);
 }
 
+TEST_F(InboxTest, pings_that_come_at_once_are_answered_each_in_its_place) {
+    World &here = world(8);
+    World::Peer &peer = here.join(roomy, json);
+    here.settle();
+    const std::vector<std::string> said = {"1", "a", "2", "3", "b", "4"};
+    for (const std::string &each : said) here.says(peer, each < "a" ? 9 : 1, each);
+    here.settle();
+    EXPECT_EQ(peer.client.pongs_and_answers(), said);
+}
+
 TEST_F(InboxTest, one_who_does_not_read_its_answers_is_not_read_until_it_does) {
     World &here = world(8);
     World::Peer &peer = here.join_deaf(2000, json);
@@ -76,6 +86,21 @@ TEST_F(InboxTest, one_who_never_reads_its_answers_is_given_up_when_its_time_is_o
     here.live_through(8 * second, second);
     EXPECT_FALSE(here.is_in(peer));
     EXPECT_TRUE(here.kernel().at(peer.socket).server_aborted);
+}
+
+TEST_F(InboxTest, who_has_said_something_is_told_of_when_he_leaves_and_once) {
+    World &here = world(8);
+    World::Peer &silent = here.join(roomy, json);
+    World::Peer &peer = here.join(roomy, json);
+    here.says(peer, 1, "hello");
+    here.settle();
+    ASSERT_EQ(inbox_.speakers.size(), 1U);
+    EXPECT_TRUE(inbox_.gone.empty());
+    here.audience().cut();
+    EXPECT_FALSE(here.is_in(silent));
+    EXPECT_FALSE(here.is_in(peer));
+    ASSERT_EQ(inbox_.gone.size(), 1U);
+    EXPECT_EQ(inbox_.gone[0].name, inbox_.speakers[0].name);
 }
 
 TEST_F(InboxTest, what_nobody_wants_is_ignored_and_counted) {

@@ -73,7 +73,7 @@ TEST(Shard, what_a_tenant_tells_at_a_drain_is_heard_before_the_close_though_it_h
     AnsweringInbox inbox;
     Shard shard("mempool", ring, {{milliseconds(1000), {}, 1 << 16, 1 << 20}, 0}, log);
     ForgetfulTenant tenant(shard, inbox, client);
-    shard.set_inbox(inbox);
+    shard.set_inbox(&inbox);
     shard.add_tenant(tenant);
     shard.attach(ends[0], Joining{{Format::json, Slow::lag}}, "", {});
     const Running network(shard);

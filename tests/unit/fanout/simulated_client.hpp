@@ -95,6 +95,8 @@ public:
     std::optional<unsigned> close_code() const { return close_code_; }
     const std::vector<std::string> &answers() const { return answers_; }
     std::size_t pings_unanswered() const { return pings_.size(); }
+    /// Both as they came: payloads of pongs, and what was answered.
+    const std::vector<std::string> &pongs_and_answers() const { return pongs_and_answers_; }
 
 private:
     /// Takes one frame from the front, and gives its size; nothing where it is not whole.
@@ -204,7 +206,7 @@ private:
             return;
         }
         ASSERT_FALSE(expects_hello_) << payload;
-        if (type == "answer") return answers_.push_back(text("of"));
+        if (type == "answer") return on_answer(text("of"));
         if (type == "reset") {
             on_reset(text("epoch"));
             ASSERT_EQ(number("offset"), next_ - 1);
@@ -248,6 +250,12 @@ private:
         const auto answered = std::find(pings_.begin(), pings_.end(), payload);
         ASSERT_NE(answered, pings_.end()) << "a pong for no ping";
         pings_.erase(pings_.begin(), answered + 1);
+        pongs_and_answers_.emplace_back(payload);
+    }
+
+    void on_answer(const std::string &of) {
+        answers_.push_back(of);
+        pongs_and_answers_.push_back(of);
     }
 
     void on_lagged(std::uint64_t missed) {
@@ -310,6 +318,7 @@ private:
     EventStreamReader blocks_;
     int signs_of_life_ = 0;
     std::vector<std::string> pings_;
+    std::vector<std::string> pongs_and_answers_;
     std::vector<Reply> replies_;
     std::vector<std::string> answers_;  // to what it said, beside the stream
 };

@@ -54,7 +54,7 @@ public:
           ring_(options.ring_capacity, options.ring_bytes, "e0"),
           audience_("mempool", ring_, *this, kernel_, options.audience) {
         told_.push_back({.epoch = "e0"});
-        if (options.inbox != nullptr) audience_.set_inbox(*options.inbox);
+        audience_.set_inbox(options.inbox);
     }
 
     SimulatedKernel &kernel() { return kernel_; }
