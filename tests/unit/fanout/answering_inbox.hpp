@@ -22,12 +22,15 @@ public:
     bool message(const Speaker &who, const Said &said, std::string &answers) override {
         if (said.payload == "no memory") throw std::bad_alloc();
         if (said.format != Format::json || said.binary) return false;
+        gone.reserve(speakers.size() + 1);  // for left(), which can take none
         speakers.push_back(who);
         append_answer(answers, said.payload);
         return true;
     }
 
-    void left(const Speaker &who) noexcept override { gone.push_back(who); }
+    void left(const Speaker &who) noexcept override {
+        if (gone.size() < gone.capacity()) gone.push_back(who);
+    }
 
     std::vector<Speaker> speakers;  // whom it answered, in that order
     std::vector<Speaker> gone;      // who has left of those who said something

@@ -18,6 +18,7 @@ constexpr Joining json{{Format::json, Slow::lag}};
 
 class InboxTest : public AudienceTest {
 protected:
+    ~InboxTest() override { world_.reset(); }  // whose inbox this has
     World &world(std::size_t ring_capacity, Audience::Limits limits = World::default_limits()) {
         return world_.emplace(random_,
                               World::Options{.ring_capacity = ring_capacity, .audience = limits, .inbox = &inbox_});
