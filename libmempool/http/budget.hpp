@@ -28,7 +28,14 @@ public:
         }
 
         explicit operator bool() const { return budget_ != nullptr; }
-        /// Nothing for an empty share.
+        /// To so many bytes, at least as many as it has; false, and it stays as it is, where that would pass the budget.
+        bool grow(std::size_t bytes) noexcept {
+            if (!budget_ || bytes <= bytes_) return true;
+            if (budget_->held_ > budget_->bytes_ || bytes - bytes_ > budget_->bytes_ - budget_->held_) return false;
+            resize(bytes);
+            return true;
+        }
+        /// Whether or not it passes the budget. Nothing for an empty share.
         void resize(std::size_t bytes) noexcept {
             if (!budget_) return;
             assert(budget_->held_ >= bytes_);

@@ -33,6 +33,12 @@ void resolve_target(Request &request) {
     request.target(path);
 }
 
+Reply others_hold_all() {
+    return unavailable("full",
+                       "other requests that submit many transactions hold all the memory that they may (queue_bytes); "
+                       "try again");
+}
+
 }  // namespace
 
 Session::Session(Socket socket, Listener &listener, Reach reach)
@@ -126,14 +132,9 @@ bool Session::begin_body() {
         on_parse_error(Error::body_limit);
         return false;
     }
-    if (many_) {
-        share_ = listener_.many().take(gate_.chunked() ? body_max_bytes() : gate_.content_length());
-        if (!share_) {
-            answer_with(unavailable("full",
-                                    "other requests that submit many transactions hold all the memory that they may "
-                                    "(queue_bytes); try again"));
-            return false;
-        }
+    if (many_ && !(share_ = listener_.many().take(0))) {
+        answer_with(others_hold_all());
+        return false;
     }
     if (gate_.chunked()) parser_->body_limit(body_max_bytes());
     await(Stage::body, listener_.limits().body_timeout);
@@ -161,6 +162,8 @@ void Session::take_body() {
         buffer_.consume(used);
         if (gate_.chunked()) walked_ -= used;
         if (error && error != Error::need_more) return on_parse_error(error);
+        // By what has come, not by what is announced: a byte a second takes nobody's room.
+        if (!share_.grow(parser_->get().body().size())) return answer_with(others_hold_all());
     }
     parser_->is_done() ? on_request() : read();
 }

@@ -146,22 +146,26 @@ def test_it_does_not_wait(listen: Listen) -> None:
 
 
 def test_many_large_bodies_at_once_are_503(listen: Listen) -> None:
-    """All bodies that come in together have queue_bytes: one more is 503 before it is read, until another has gone. Others are served."""
+    """What has come of all bodies has queue_bytes together: beyond that one is 503, until another has gone. Who announces much and sends
+    nothing takes nobody's room."""
     pool = listen(queue_bytes=65536, request_max_bytes=40000, tx_max_bytes=1000)
     head = f"POST /txs HTTP/1.1\r\nHost: localhost\r\n{NDJSON}\r\nContent-Length: 40000\r\n\r\n".encode()
+    body = (b"y" * 98 + b"\n") * 404 + b"\n" * 4
     with Http(pool.port) as first, Http(pool.port) as second, Http(pool.port) as third:
-        first.send(head + b"x")
-        until(lambda: asked_for_room(pool) == 503, "the first has its share")
         second.send(head)
+        assert asked_for_room(pool) == 400
+        first.send(head + body[:30000])
+        until(lambda: asked_for_room(pool) == 503, "the first has its share")
+        second.send(body[:36000])
         full = second.answer()
         refused(full, 503, "full")
         assert (int(full.headers["retry-after"]), full.headers["connection"]) == (1, "close")
         assert third.ask("POST", "/tx", b"pay").status == 202
         assert third.ask("POST", "/txs", b"pay", NDJSON).status == 202
-        first.send((b"y" * 98 + b"\n") * 404 + b"\n" * 3)
+        first.send(body[30000:])
         assert first.answer().status == 202
         assert third.ask("POST", "/txs", b"z\n" * 20000, NDJSON).status == 202
-        first.send(head + b"x")
+        first.send(head + body[:30000])
         until(lambda: asked_for_room(pool) == 503, "it has its share again")
     until(lambda: asked_for_room(pool) == 400, "who has gone has left its share")
 

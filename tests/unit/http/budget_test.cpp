@@ -44,6 +44,24 @@ TEST(Budget, a_share_that_grows_beyond_it_leaves_nothing_for_others_until_it_shr
     EXPECT_FALSE(budget->take(2));
 }
 
+TEST(Budget, a_share_grows_with_what_has_come_as_long_as_there_is_room) {
+    const auto budget = std::make_shared<Budget>(100);
+    Budget::Share first = budget->take(0);
+    Budget::Share second = budget->take(0);
+    EXPECT_TRUE(first.grow(60));
+    EXPECT_TRUE(second.grow(40));
+    EXPECT_FALSE(second.grow(41));
+    EXPECT_FALSE(first.grow(static_cast<std::size_t>(-1)));
+    EXPECT_EQ(budget->held(), 100u);
+    EXPECT_TRUE(first.grow(10));  // has more
+    EXPECT_EQ(budget->held(), 100u);
+    first.resize(1000);  // an answer
+    EXPECT_FALSE(second.grow(41));
+    first.resize(0);
+    EXPECT_TRUE(second.grow(100));
+    EXPECT_TRUE(Budget::Share().grow(1000));
+}
+
 TEST(Budget, a_share_may_outlive_who_made_the_budget) {
     auto budget = std::make_shared<Budget>(100);
     Budget::Share share = budget->take(1);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -38,6 +40,19 @@ using namespace mempool;
 using namespace mempool::test;
 using mempool_test::FailingNetwork;
 using mempool_test::network_failed;
+
+namespace {
+
+std::size_t open_descriptors() {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+std::string asks(std::string_view path, std::string_view headers) {
+    return "GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(headers) + "\r\n";
+}
+
+}  // namespace
 
 TEST(NetworkWithoutMemory, the_batch_thread_waits_until_it_can_tell_the_network_thread) {
     failed = 0;
@@ -99,6 +114,38 @@ TEST(NetworkWithoutMemory, the_nth_allocation_of_the_network_thread_costs_a_conn
         ASSERT_EQ(status_of(after.read_answer()), 200);
         if (network_failed == 0) break;
     }
+}
+
+TEST(NetworkWithoutMemory, the_nth_allocation_of_an_upgrade_leaves_no_descriptor) {
+    std::string origin = "http://";  // an allowed one, so long that what is said of it takes memory
+    for (int label = 0; label < 20; ++label) origin += "abcdefgh.";
+    for (const std::string &request : {asks("/events/mempool", "Origin: " + origin + "localhost\r\n"),
+                                       asks("/ws/mempool", "Origin: " + origin +
+                                                               "localhost\r\nUpgrade: websocket\r\nConnection: "
+                                                               "Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")})
+        for (int n = 0;; ++n) {
+            SCOPED_TRACE("allocation " + std::to_string(n) + " of " + request.substr(0, request.find('\r')));
+            Server server({{"header_timeout_ms", 300}});
+            {
+                WireClient first(server.port);  // what the first connection takes for good
+                first.send(get("/healthz"));
+                ASSERT_EQ(status_of(first.read_answer()), 200);
+            }
+            while (server.pool->stats()[Counter::connections] > 0) std::this_thread::yield();
+            const std::size_t before = open_descriptors();
+            {
+                WireClient client(server.port);
+                const FailingNetwork failing_network(n);
+                client.send(request);
+                EXPECT_EQ(client.read_until("\r\n\r\n").find("(silence)"), std::string::npos);
+            }
+            const Instant limit = Clock::now() + milliseconds(5000);
+            while (open_descriptors() > before && Clock::now() < limit) std::this_thread::yield();
+            EXPECT_EQ(open_descriptors(), before);
+            EXPECT_EQ(server.pool->stats()[Counter::connections], 0U);
+            if (network_failed == 0 || HasFailure()) break;
+        }
 }
 
 TEST(NetworkWithoutMemory, the_nth_allocation_of_the_network_thread_holds_no_stop) {
