@@ -238,7 +238,11 @@ void Session::on_outcome(const Completion &settled) {
 
 void Session::upgrade(Upgrade upgrade) {
     constexpr std::size_t empty_line = 2;
-    upgrade.answer.insert(upgrade.answer.size() - empty_line, cors_headers_);  // while the socket has an owner
+    try {
+        upgrade.answer.insert(upgrade.answer.size() - empty_line, cors_headers_);
+    } catch (const std::bad_alloc &) {
+        return end();  // while the socket is still ours
+    }
     boost::system::error_code error;
     const int socket = socket_.release(error);
     if (error) return end();
