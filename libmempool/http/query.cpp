@@ -47,13 +47,6 @@ std::optional<Format> parse_format(std::string_view text) {
     return std::nullopt;
 }
 
-std::optional<std::uint64_t> whole_number(std::string_view text) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
 BadQuery half_a_percent(std::string_view name) {
     return {"`" + std::string(name) + "` has a % without two hexadecimal digits behind it"};
 }
@@ -88,6 +81,13 @@ std::optional<BadQuery> take(std::optional<Value> &field, std::string_view name,
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
 
 std::optional<Position> parse_position(std::string_view text) {
     if (text == "0") return Position{};

@@ -35,4 +35,7 @@ std::variant<std::chrono::seconds, BadQuery> parse_wait(std::string_view target,
 /// "EPOCH:OFFSET", or "0" for all that is retained; nothing where it is neither.
 std::optional<Position> parse_position(std::string_view text);
 
+/// Decimal digits alone, up to 2^64 - 1.
+std::optional<std::uint64_t> whole_number(std::string_view text);
+
 }  // namespace mempool::http

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "http/routes.hpp"
+#include "http/submission_error.hpp"
 
 namespace mempool::http {
 namespace {
@@ -15,21 +16,7 @@ namespace {
 constexpr std::uint64_t retry_in_ms = 50;  // a queue that is full has room again a few batches later
 
 Refused refusal(const Status &status) {
-    switch (status.code()) {
-        case Code::invalid:
-            return {"empty", status.detail()};
-        case Code::too_large:
-            return {"too_large", status.detail()};
-        case Code::conflict:
-            return {"key_conflict", status.detail()};
-        case Code::full:
-            return {"full", status.detail(), retry_in_ms};
-        case Code::closed:
-        case Code::state:
-            return {"draining", status.detail()};
-        default:
-            return {"internal", status.detail()};
-    }
+    return {submission_error(status.code()).word, status.detail(), status.code() == Code::full ? retry_in_ms : 0};
 }
 
 }  // namespace

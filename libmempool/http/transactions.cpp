@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "http/many.hpp"
 #include "http/query.hpp"
+#include "http/submission_error.hpp"
 
 namespace mempool::http {
 namespace {
@@ -78,30 +79,9 @@ std::variant<std::string_view, Reply> key_of(const Request &request) {
     return key;
 }
 
-/// Why nothing was queued.
 Reply refused(const Status &status) {
-    switch (status.code()) {
-        case Code::invalid:
-            return error_reply(400, "empty", status.detail());
-        case Code::too_large:
-            return error_reply(413, "too_large", status.detail());
-        case Code::conflict:
-            return error_reply(422, "key_conflict", status.detail());
-        case Code::full:
-            return unavailable("full", status.detail());
-        case Code::closed:
-        case Code::state:
-            return unavailable("draining", status.detail());
-        default:
-            return error_reply(500, "internal", status.detail());
-    }
-}
-
-std::optional<std::uint64_t> parse_id(std::string_view text) {
-    std::uint64_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return id;
+    const SubmissionError why = submission_error(status.code());
+    return why.is_for_now ? unavailable(why.word, status.detail()) : error_reply(why.status, why.word, status.detail());
 }
 
 }  // namespace
@@ -172,7 +152,7 @@ std::variant<Reply, Upgrade, Wait> get_tx(const Request &request, std::string_vi
     const auto asked = parse_wait(request.target(), request[boost::beast::http::field::prefer]);
     if (const auto *bad = std::get_if<BadQuery>(&asked)) return error_reply(400, "bad_request", bad->detail);
     const auto most = std::get<std::chrono::seconds>(asked);
-    const std::uint64_t id = parse_id(id_text).value_or(0);  // no transaction has the id 0
+    const std::uint64_t id = whole_number(id_text).value_or(0);  // no transaction has the id 0
     const std::uint64_t given = services.intake.last_id();
     const Claim claim = most.count() > 0 ? awaited.claim() : Claim{};
     const Outcomes::Watched watched = most.count() > 0 ? services.outcomes.watch(id, given, claim)
