@@ -515,7 +515,7 @@ typedef void (*mempool_log_fn)(void *user, const mempool_log_view *message);
  * callback is told how many. What may happen often is said at once, then every ten seconds at most, with its number. It may call what an
  * event callback may: mempool_stop answers REENTRANT, mempool_request_stop is allowed. The last message is "stopped" (info); a callback
  * that does not return holds mempool_stop as an event callback does. In a child of fork it is never called, nor is `destroy`. A second call
- * replaces the first, which is destroyed; the last one is destroyed when its thread ends, or with a pool that never ran. On failure
+ * replaces the first, which is destroyed; the last one is destroyed when its thread ends, or when a pool that never ran ends. On failure
  * `destroy` is not called: `user` stays yours. INVALID, STATE, NO_MEMORY. Since 0.1. */
 MEMPOOL_API mempool_status mempool_set_log(mempool *pool, mempool_log_fn log, void *user, mempool_destroy_fn destroy);
 

@@ -26,8 +26,7 @@ public:
     Awaited(const Awaited &) = delete;
     Awaited &operator=(const Awaited &) = delete;
 
-    /// Whoever is gone by then should have been forgotten. std::bad_alloc: what it
-    /// was told is lost to it, and its own to care for.
+    /// Whoever is gone by then should have been forgotten. std::bad_alloc: what it was told is lost to it, and its own to care for.
     using Told = std::function<void(const Completion &)>;
 
     /// Of a new ticket, for Outcomes::watch() or a submission: where it will be told, wait_for() is called before this thread goes on.

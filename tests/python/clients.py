@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 LIMIT_S = 20.0
 
@@ -118,6 +118,32 @@ class PoolProcess:
             self.process.stdout.close()
 
 
+Socket = socket.socket  # inside Connection `socket` is the attribute
+_Connection = TypeVar("_Connection", bound="Connection")
+
+
+class Connection:
+    """A socket, closed at the end of `with`."""
+
+    socket: Socket
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self: _Connection) -> _Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _receive(self) -> bytes:
+        """What comes next, not nothing; EOFError at the end."""
+        more = self.socket.recv(65536)
+        if not more:
+            raise EOFError("the server ended the connection")
+        return more
+
+
 # ---- HTTP ----
 
 
@@ -131,7 +157,7 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-class Http:
+class Http(Connection):
     """One connection. What is sent is what the test says, byte for byte."""
 
     def __init__(self, port: int) -> None:
@@ -167,15 +193,6 @@ class Http:
             self._bytes += more
         return self._bytes
 
-    def close(self) -> None:
-        self.socket.close()
-
-    def __enter__(self) -> Http:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _take_until(self, mark: bytes) -> tuple[bytes, bytes]:
         while mark not in self._bytes:
             self._more()
@@ -183,10 +200,7 @@ class Http:
         return head, rest
 
     def _more(self) -> None:
-        more = self.socket.recv(65536)
-        if not more:
-            raise EOFError(f"the server ended the connection after {self._bytes!r}")
-        self._bytes += more
+        self._bytes += self._receive()
 
 
 # ---- Server-Sent Events ----
@@ -202,7 +216,7 @@ class Block(NamedTuple):
     comments: list[str]
 
 
-class EventStream:
+class EventStream(Connection):
     """A client of text/event-stream, by the algorithm of the HTML standard (9.2.6). It does not reconnect by itself."""
 
     def __init__(self, port: int, path: str = "/events/mempool", *headers: str, receive_buffer: int = 0, version: str = "1.1") -> None:
@@ -277,20 +291,8 @@ class EventStream:
         except EOFError:
             return self._unread
 
-    def close(self) -> None:
-        self.socket.close()
-
-    def __enter__(self) -> EventStream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _more(self) -> None:
-        more = self.socket.recv(65536)
-        if not more:
-            raise EOFError("the server ended the stream")
-        self._unread += more
+        self._unread += self._receive()
 
 
 # ---- WebSocket ----
@@ -362,7 +364,7 @@ def take_frames(unread: bytearray) -> Iterator[Frame]:
         del unread[:at]
 
 
-class WebSocket:
+class WebSocket(Connection):
     """A client after its handshake. It answers nothing by itself."""
 
     def __init__(self, port: int, path: str = "/ws/mempool", *headers: str, receive_buffer: int = 0) -> None:
@@ -422,17 +424,5 @@ class WebSocket:
             return not self._unread
         return False
 
-    def close(self) -> None:
-        self.socket.close()
-
-    def __enter__(self) -> WebSocket:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _more(self) -> None:
-        more = self.socket.recv(65536)
-        if not more:
-            raise EOFError("the server ended the connection")
-        self._unread += more
+        self._unread += self._receive()

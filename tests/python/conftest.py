@@ -39,6 +39,12 @@ def open_pool() -> Iterator[Callable[..., mempool.Pool]]:
 
 
 @pytest.fixture
+def listen(open_pool: Callable[..., mempool.Pool]) -> Callable[..., mempool.Pool]:
+    """Makes pools on a free port of the loopback address."""
+    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
+
+
+@pytest.fixture
 def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     """What went to sys.unraisablehook."""
     heard: list[BaseException] = []

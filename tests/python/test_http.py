@@ -14,12 +14,6 @@ from clients import LIMIT_S, Http, until
 Listen = Callable[..., mempool.Pool]
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 class Gate:
     """An apply that says that it was entered, and goes on once it is let. Rejects what does not begin with "pay"."""
 

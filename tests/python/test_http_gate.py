@@ -20,12 +20,6 @@ Listen = Callable[..., mempool.Pool]
 LEFT_OVER = b"POST /tx HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nsmuggled"
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """One pool for all that must leave no trace: its queue is looked at after every request."""

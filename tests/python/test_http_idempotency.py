@@ -19,12 +19,6 @@ NDJSON = "Content-Type: application/x-ndjson"
 JSON = "Content-Type: application/json"
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 def key(text: str) -> str:
     return f"Idempotency-Key: {text}"
 

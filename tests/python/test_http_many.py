@@ -21,12 +21,6 @@ NDJSON = "Content-Type: application/x-ndjson"
 JSON = "Content-Type: application/json"
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 def refused(answer: Answer, status: int, error: str) -> str:
     """What it says to people."""
     assert (answer.status, answer.json["error"]) == (status, error), answer
@@ -135,7 +129,7 @@ def test_it_does_not_wait(listen: Listen) -> None:
     """?wait= is 400 and says what to do instead; a Prefer header is left alone; another method is 405."""
     pool = listen()
     with Http(pool.port) as http:
-        assert "/tx/{id}?wait=" in refused(http.ask("POST", "/txs?wait=5", b"pay", NDJSON), 400, "bad_request")
+        assert "does not wait for outcomes" in refused(http.ask("POST", "/txs?wait=5", b"pay", NDJSON), 400, "bad_request")
         refused(http.ask("POST", "/txs?wait=x", b"pay", NDJSON), 400, "bad_request")
         assert pool.stats.accepted == 0
         assert http.ask("POST", "/txs?wait=0", b"pay", NDJSON).status == 202

@@ -7,18 +7,10 @@ import socket
 import time
 from collections.abc import Callable
 
-import pytest
-
 import mempool
 from clients import LIMIT_S, Answer, Http, until
 
 Listen = Callable[..., mempool.Pool]
-
-
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda **options: open_pool(listen_host="127.0.0.1", listen_port=0, **options)
 
 
 class From(Http):

@@ -17,12 +17,6 @@ from clients import LIMIT_S, Answer, EventStream, Http, WebSocket, handshake, un
 Listen = Callable[..., mempool.Pool]
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 def refused(port: int, path: str, *headers: str) -> Answer:
     with Http(port) as http:
         return http.ask("GET", path, None, *headers)

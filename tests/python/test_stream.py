@@ -23,12 +23,6 @@ Listen = Callable[..., mempool.Pool]
 JSON = "Sec-WebSocket-Protocol: mempool.v1.json"
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 def said(client: WebSocket) -> Any:
     return json.loads(client.text())
 

@@ -39,12 +39,6 @@ from clients import (
 Listen = Callable[..., mempool.Pool]
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 # ---- the handshake ----
 
 

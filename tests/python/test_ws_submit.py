@@ -24,12 +24,6 @@ WAITS_MAX = 64  # outcomes that a client may await at a time
 AWAITED = 10  # by the one that hears a drain
 
 
-@pytest.fixture
-def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
-    """A pool on a free port of the loopback address."""
-    return lambda apply=None, **options: open_pool(apply, listen_host="127.0.0.1", listen_port=0, **options)
-
-
 class Held:
     """An apply that waits until it is let go on."""
 
