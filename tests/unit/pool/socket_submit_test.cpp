@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "unit/pool/server.hpp"
 #include "unit/pool/submitter.hpp"
@@ -193,6 +197,27 @@ TEST(SocketSubmit, a_stop_tells_every_outcome_before_it_says_goodbye) {
     EXPECT_EQ(client.read_frame(), "close:1001");
     client.send(frames::frame(frames::fin | 8, frames::big_endian(1001, 2)));
     EXPECT_EQ(client.read_all(), "");
+    stopping.join();
+}
+
+TEST(SocketSubmit, a_stop_tells_more_outcomes_than_are_handed_out_at_once_before_it_says_goodbye) {
+    constexpr int each = 64;
+    auto server = std::make_unique<Server>(
+        std::initializer_list<std::pair<const char *, std::int64_t>>{{"batch_interval_ms", 60'000}});
+    std::vector<std::unique_ptr<Submitter>> clients;
+    for (int count = 0; count < 15; ++count) {
+        clients.push_back(std::make_unique<Submitter>(*server));
+        for (int more = 0; more < each; ++more) clients.back()->says(R"({"type":"tx","data":"a","wait":true})");
+        for (int more = 0; more < each; ++more)
+            ASSERT_TRUE(clients.back()->read_frame().starts_with(R"(text:{"type":"accepted")"));
+    }
+    std::thread stopping([&] { EXPECT_TRUE(server->pool->stop(-1).ok()); });
+    for (const auto &client : clients) {
+        for (int more = 0; more < each; ++more) EXPECT_TRUE(client->reads("outcome").starts_with("text:"));
+        EXPECT_TRUE(client->reads("draining").starts_with("text:"));
+        EXPECT_EQ(client->read_frame(), "close:1001");
+        client->send(frames::frame(frames::fin | 8, frames::big_endian(1001, 2)));
+    }
     stopping.join();
 }
 
