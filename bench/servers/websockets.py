@@ -64,19 +64,25 @@ async def flood(seconds: float, size: int, first: int) -> int:
     return number - first
 
 
+async def answer(words: list[str]) -> str:
+    verb, amount, size, first = words
+    if verb == "publish":
+        for number in range(int(first), int(first) + int(amount)):
+            broadcast(connections, event(number, int(size)))
+        return f"published {amount}"
+    if verb == "flood":
+        return f"flooded {await flood(float(amount), int(size), int(first))}"
+    raise ValueError(verb)
+
+
 async def obey() -> None:
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
-        match line.decode().split():
-            case ["publish", count, size, first]:
-                for number in range(int(first), int(first) + int(count)):
-                    broadcast(connections, event(number, int(size)))
-                print(f"published {count}", flush=True)
-            case ["flood", seconds, size, first]:
-                print(f"flooded {await flood(float(seconds), int(size), int(first))}", flush=True)
-            case _:
-                print("unsupported", flush=True)
+        try:
+            print(await answer(line.decode().split()), flush=True)
+        except ValueError:
+            print("unsupported", flush=True)
 
 
 async def main() -> None:

@@ -115,13 +115,13 @@ async function flood(seconds, size, first) {
 
 async function obey() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    const [verb, ...numbers] = line.trim().split(/\s+/);
-    const [count, size, first] = numbers.map(Number);
-    if (verb === "publish" && numbers.length === 3) {
-      for (let number = first; number < first + count; number++) broadcast(event(number, size));
-      console.log(`published ${count}`);
-    } else if (verb === "flood" && numbers.length === 3) {
-      console.log(`flooded ${await flood(count, size, first)}`);
+    const [verb, ...words] = line.trim().split(/\s+/);
+    const [amount, size, first] = words.map(Number);
+    if (verb === "publish" && first >= 0 && amount >= 0) {
+      for (let number = first; number < first + amount; number++) broadcast(event(number, size));
+      console.log(`published ${amount}`);
+    } else if (verb === "flood" && first >= 0 && amount >= 0) {
+      console.log(`flooded ${await flood(amount, size, first)}`);
     } else {
       console.log("unsupported");
     }
