@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A peer of the benchmark (bench/README.md): Node.js (tried with 20.20 and 24.19) and npm's ws 8.23.0, as their users write a server of
+// A peer of the benchmark (bench/README.md): Node.js (tried: 20.20) and npm's ws 8.23.0, as their users write a server of
 // this kind.
 //
 //     node server.mjs [--deflate]
