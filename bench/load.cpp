@@ -119,7 +119,8 @@ private:
         flooded_ = false;
         clients_.watch(-1);  // the driver waits for this answer
         clients_.await(number);
-        until([&] { return clients_.behind() == 0; }, [&] { return clients_.bytes(); }, [&] { return clients_.laggard(number); });
+        until([&] { return clients_.behind() == 0; }, [&] { return clients_.bytes(); },
+              [&] { return clients_.laggard(number); });
         clients_.watch(STDIN_FILENO);
         return "all " + std::to_string(number);
     }
@@ -155,10 +156,12 @@ private:
             if (some > 0)
                 last = Clock::now();
             else if (Clock::now() - last > patience)
-                throw Failure("POST /tx: expected " + std::to_string(count) + " answers, got " + std::to_string(answered) + " and then nothing for 30 s");
+                throw Failure("POST /tx: expected " + std::to_string(count) + " answers, got " +
+                              std::to_string(answered) + " and then nothing for 30 s");
         }
         ::close(poller);
-        return "posted " + std::to_string(answered) + " " + std::to_string(duration_cast<nanoseconds>(Clock::now() - start).count());
+        return "posted " + std::to_string(answered) + " " +
+               std::to_string(duration_cast<nanoseconds>(Clock::now() - start).count());
     }
 
     /// From the send of a batch's first transaction to each client's having read the batch, less the tick. The others of a batch
@@ -171,7 +174,8 @@ private:
         clients_.begin(0, 1);
         std::uint64_t farthest = 1;
         clients_.moved = [&](Clock::time_point now, std::uint64_t from, std::uint64_t to) {
-            if (to > count + 1) throw Failure("expected " + std::to_string(count) + " transactions in all batches, got more");
+            if (to > count + 1)
+                throw Failure("expected " + std::to_string(count) + " transactions in all batches, got more");
             samples.push_back((now - sent[from] - tick).count());
             farthest = std::max(farthest, to);
         };

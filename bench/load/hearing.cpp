@@ -106,7 +106,8 @@ void Hearing::take_other(const Frame &frame, std::string_view whole, std::size_t
     }
     const std::string due = "the text of event " + std::to_string(heard.next);
     if (frame.first == (fin | close))
-        fail(client, due, "a close frame: " + shown(frame.payload.substr(std::min<std::size_t>(2, frame.payload.size()))));
+        fail(client, due,
+             "a close frame: " + shown(frame.payload.substr(std::min<std::size_t>(2, frame.payload.size()))));
     fail(client, due, "a frame that begins with byte " + std::to_string(frame.first) + ": " + shown(frame.payload));
 }
 
@@ -123,7 +124,8 @@ void Hearing::take_text(std::string_view said, std::string_view whole, std::size
     if (size_ == 0) {
         std::uint64_t applied = 0, total = 0;
         if (rest.starts_with("batch applied ")) rest.remove_prefix(14);
-        if (!number(rest, applied, "/") || !number(rest, total, " txs") || !rest.empty() || applied != total || total == 0)
+        if (!number(rest, applied, "/") || !number(rest, total, " txs") || !rest.empty() || applied != total ||
+            total == 0)
             fail(client, "batch applied N/N txs", shown(said));
         heard.next += total;
         ++heard.delivered;
@@ -142,7 +144,8 @@ void Hearing::take_text(std::string_view said, std::string_view whole, std::size
     if (rest.starts_with('e') && (rest.remove_prefix(1), number(rest, came, " ")) && came != heard.next)
         fail(client, expected,
              "event " + std::to_string(came) +
-                 (came < heard.next ? " (one that it had, or was told it missed)" : " (those between are missing, and no lag was told)"));
+                 (came < heard.next ? " (one that it had, or was told it missed)"
+                                    : " (those between are missing, and no lag was told)"));
     fail(client, expected, "another text: " + shown(said));
 }
 

@@ -9,10 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <strings.h>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <strings.h>
 
 #include "load/failure.hpp"
 #include "load/inflate.hpp"
@@ -82,11 +82,13 @@ void Listeners::knock(int port, bool deflate) {
     if (getrandom(nonce.data(), nonce.size(), 0) != static_cast<ssize_t>(nonce.size())) fail_errno("getrandom");
     const std::string key = base64({nonce.data(), nonce.size()});
     clients_.back().accept = accept_of(key);
-    std::string request = "GET /ws/mempool?format=text HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
-                          "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
-                          key + "\r\n";
+    std::string request =
+        "GET /ws/mempool?format=text HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
+        "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key +
+        "\r\n";
     if (deflate)
-        request += "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n";
+        request +=
+            "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n";
     request += "\r\n";
     if (send(socket, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
         fail_errno("send, client " + std::to_string(clients_.size() - 1));
@@ -137,8 +139,9 @@ void Listeners::end(std::uint64_t number) {
     for (std::size_t index = 0; index < clients_.size(); ++index) {
         const Client &client = clients_[index];
         if (client.heard.next != number + 1 || !client.rest.empty())
-            throw Failure("client " + std::to_string(index) + ": expected to end with event " + std::to_string(number) + ", is at " +
-                          std::to_string(client.heard.next - 1) + " with " + std::to_string(client.rest.size()) + " bytes more");
+            throw Failure("client " + std::to_string(index) + ": expected to end with event " + std::to_string(number) +
+                          ", is at " + std::to_string(client.heard.next - 1) + " with " +
+                          std::to_string(client.rest.size()) + " bytes more");
     }
 }
 
@@ -183,8 +186,8 @@ void Listeners::read(std::size_t index) {
     const ssize_t got = recv(client.socket, buffer_.data() + kept, buffer_.size() - kept, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0)
-        throw Failure("client " + std::to_string(index) + ": expected event " + std::to_string(client.heard.next) + ", got " +
-                      (got == 0 ? std::string("the end of the connection") : std::strerror(errno)));
+        throw Failure("client " + std::to_string(index) + ": expected event " + std::to_string(client.heard.next) +
+                      ", got " + (got == 0 ? std::string("the end of the connection") : std::strerror(errno)));
     bytes_ += static_cast<std::uint64_t>(got);
     const std::string_view bytes(buffer_.data(), kept + static_cast<std::size_t>(got));
     std::size_t taken = client.open ? 0 : take_answer(client, index, bytes);
@@ -209,7 +212,8 @@ std::size_t Listeners::take_answer(Client &client, std::size_t index, std::strin
     if (end == std::string_view::npos) return 0;
     const std::string_view head = bytes.substr(0, end);
     const std::string who = "client " + std::to_string(index) + ": expected ";
-    if (!head.starts_with("HTTP/1.1 101 ")) throw Failure(who + "101, got " + std::string(head.substr(0, head.find('\r'))));
+    if (!head.starts_with("HTTP/1.1 101 "))
+        throw Failure(who + "101, got " + std::string(head.substr(0, head.find('\r'))));
     const std::string_view accept = header(head, "Sec-WebSocket-Accept");
     if (accept != client.accept)
         throw Failure(who + "Sec-WebSocket-Accept " + client.accept + ", got '" + std::string(accept) + "'");

@@ -66,7 +66,8 @@ std::size_t Poster::answers() {
         const std::size_t end = in.find("\r\n\r\n");
         if (end == std::string_view::npos) break;
         const std::string_view head = in.substr(0, end);
-        if (!head.starts_with("HTTP/1.1 202")) throw Failure("POST /tx: expected 202, got " + std::string(head.substr(0, head.find('\r'))));
+        if (!head.starts_with("HTTP/1.1 202"))
+            throw Failure("POST /tx: expected 202, got " + std::string(head.substr(0, head.find('\r'))));
         const std::string_view length = header(head, "Content-Length");
         std::size_t size = 0;
         if (std::from_chars(length.data(), length.data() + length.size(), size).ec != std::errc())
@@ -75,9 +76,10 @@ std::size_t Poster::answers() {
         std::string_view body = in.substr(end + 4, size);
         std::uint64_t id = 0;
         constexpr std::string_view start = R"({"id":")";
-        if (!body.starts_with(start) || std::from_chars(body.data() + start.size(), body.data() + size, id).ec != std::errc() ||
-            id <= last_id_)
-            throw Failure("POST /tx: expected {\"id\":\"N\" with N > " + std::to_string(last_id_) + ", got " + std::string(body));
+        if (!body.starts_with(start) ||
+            std::from_chars(body.data() + start.size(), body.data() + size, id).ec != std::errc() || id <= last_id_)
+            throw Failure("POST /tx: expected {\"id\":\"N\" with N > " + std::to_string(last_id_) + ", got " +
+                          std::string(body));
         last_id_ = id;
         taken += end + 4 + size;
         ++count;

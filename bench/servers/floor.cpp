@@ -157,7 +157,9 @@ private:
         if (connection.listens || end == std::string_view::npos) return false;
         const std::string_view head = in.substr(0, end);
         if (head.starts_with("GET /ws/mempool")) {
-            out += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+            out +=
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
+                "Upgrade\r\nSec-WebSocket-Accept: ";
             out += bench::accept_of(bench::header(head, "Sec-WebSocket-Key"));
             out += "\r\n\r\n";
             connection.listens = true;
