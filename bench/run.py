@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
 class Bench:
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
-        self.place = peers.Place(given.build.resolve(), peers.ROOT / "build" / "peers", fetch=not (given.no_fetch or given.small))
+        self.place = peers.Place(given.build.resolve(), peers.ROOT / "build" / "bench", fetch=not (given.no_fetch or given.small))
         self.skipped: dict[str, str] = {}
         self.versions: dict[str, dict[str, str]] = {}
         self.commands: dict[str, list[str]] = {}
@@ -86,6 +86,7 @@ class Bench:
             (port,) = server.hear("listening", 30)
             session = Session(server, load, int(port), self.given.small)
             scenario.run(session)
+            session.values["waited"] = server.waited_part()
             return session.values
         finally:
             load.close()
@@ -142,7 +143,7 @@ def main() -> int:
     except Failed as why:
         print(f"bench: {why}", file=sys.stderr)
         return 1
-    figures = report.summary(FIGURES, list(bench.commands), bench.raw)
+    figures = report.summary(FIGURES, list(bench.commands), bench.raw, judge=not given.small)
     whole |= {"versions": bench.versions, "skipped": bench.skipped, "figures": figures, "inprocess": inside, "raw": bench.raw}
 
     print(report.table(figures))

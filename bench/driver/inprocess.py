@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 
-from .peers import BENCH, Missing, Place, cargo_program
+from .peers import BENCH, Missing, Place, cargo_program, crate_name
 from .processes import Failed
 
 SOURCE = BENCH / "inprocess"
@@ -24,7 +24,7 @@ def programs(place: Place) -> tuple[dict[str, list[str]], dict[str, str]]:
     }
     skipped = {} if found else {"in-process figures": f"none was built in {place.build}"}
     try:
-        found["tokio"] = cargo_program(place, SOURCE / "tokio", "tokio-inprocess")
+        found["tokio"] = cargo_program(place, SOURCE / "tokio", crate_name(SOURCE / "tokio"))
     except Missing as why:
         skipped["tokio, in process"] = str(why)
     script = SOURCE / "python.py"

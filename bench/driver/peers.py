@@ -110,14 +110,14 @@ def cargo_program(place: Place, source: Path, name: str) -> list[str]:
     return [str(program)]
 
 
-def _crate_name(source: Path) -> str:
+def crate_name(source: Path) -> str:
     manifest = source / "Cargo.toml"
     found = re.search(r'^name *= *"(.*)"', manifest.read_text(), re.MULTILINE) if manifest.exists() else None
     return found[1] if found else source.name
 
 
 def _axum(place: Place) -> list[str]:
-    return cargo_program(place, SERVERS / "axum", _crate_name(SERVERS / "axum"))
+    return cargo_program(place, SERVERS / "axum", crate_name(SERVERS / "axum"))
 
 
 def cargo_versions(source: Path, *crates: str) -> dict[str, str]:

@@ -106,6 +106,13 @@ class Child:
         """User and kernel time of all threads."""
         return sum(int((_read(task / "schedstat") or "0").split()[0]) for task in self._tasks())
 
+    def waited_part(self) -> float:
+        """Of the time that its threads wanted a core, the part in which they had none: others load this machine, or its own threads stood
+        in each other's way."""
+        fields = [(_read(task / "schedstat") or "0 0").split() for task in self._tasks()]
+        ran, waited = (sum(int(each[index]) for each in fields) for index in (0, 1))
+        return waited / max(1, ran + waited)
+
     def user_and_kernel_s(self) -> tuple[float, float]:
         fields = _read(Path(f"/proc/{self.pid}/stat")).rpartition(") ")[2].split()
         return int(fields[11]) * TICK_S, int(fields[12]) * TICK_S

@@ -24,7 +24,7 @@ def ratio_shown(value: float) -> str:
     return f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
-def rows_of(figure: Figure, servers: Sequence[str], alternations: Sequence[Alternation]) -> Iterator[dict[str, object]]:
+def rows_of(figure: Figure, servers: Sequence[str], alternations: Sequence[Alternation], judge: bool) -> Iterator[dict[str, object]]:
     """One a server that gave anything."""
     for server in servers:
         value = Spread.of(values_of(figure, server, alternations))
@@ -35,12 +35,12 @@ def rows_of(figure: Figure, servers: Sequence[str], alternations: Sequence[Alter
             "server": server,
             "value": vars(value),
             "ratio": vars(ratio) if ratio else None,
-            "verdict": verdict(figure, ratio, value) if server == "mempool" else "",
+            "verdict": verdict(figure, ratio, value) if server == "mempool" and judge else "",
         }
 
 
-def summary(figures: Mapping[str, Sequence[Figure]], servers: Sequence[str], raw: Mapping[str, Sequence[Alternation]]) -> list[dict[str, object]]:
-    """Every figure of the scenarios that ran."""
+def summary(figures: Mapping[str, Sequence[Figure]], servers: Sequence[str], raw: Mapping[str, Sequence[Alternation]], judge: bool) -> list[dict[str, object]]:
+    """Every figure of the scenarios that ran. `judge`: held against what it must reach."""
     return [
         {
             "figure": figure.name,
@@ -51,7 +51,7 @@ def summary(figures: Mapping[str, Sequence[Figure]], servers: Sequence[str], raw
             "must": figure.must,
             "aim": figure.aim,
             "more_is_better": figure.more_is_better,
-            "rows": list(rows_of(figure, servers, alternations)),
+            "rows": list(rows_of(figure, servers, alternations, judge)),
         }
         for scenario, alternations in raw.items()
         for figure in figures.get(scenario, [])
@@ -101,6 +101,11 @@ def conditions(whole: Mapping[str, object]) -> str:
         f"{'on' if machine['page_table_isolation'] else 'off'}" + (", a virtual machine" if machine["hypervisor"] else ""),
     ]
     lines += [f"  {name:<11} " + ", ".join(f"{what} {version}" for what, version in each.items()) for name, each in versions.items()]
+    raw = whole["raw"]
+    assert isinstance(raw, Mapping)
+    floor = [each["floor"]["waited"] for alternations in raw.values() for each in alternations if "floor" in each]
+    if floor and max(floor) > 0.1:  # one thread, alone on its core: what it waits for is not ours
+        lines.append(f"  others load this machine: the floor, one thread, waited for its core up to {max(floor):.0%} of its time; latencies above are theirs too")
     lines += [f"  not measured: {name}: {why}" for name, why in skipped.items()]
     if whole["small"]:
         lines.append("  --small: these are no figures")

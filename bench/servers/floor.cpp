@@ -4,8 +4,9 @@
 ///
 ///     floor                     K events: for each event one send() a client
 ///     floor --gather            K events: for each client one send() of all K frames (the bare gathering loop)
-///     floor --fault KIND        the last client is wronged at each event whose number ends in 7; KIND is repeat, skip, corrupt or
-///                               short. For the test that the load generator notices.
+///     floor --fault KIND        the last client is wronged at each event whose number ends in 7: repeat, skip, corrupt, short, or lag (it
+///                               is told one more than it missed); accept: all handshakes are. For the test that the load generator
+///                               notices.
 ///
 /// A full socket is waited for, so it takes part only where all clients read. POST /tx is answered from the same loop: the least
 /// parsing that finds the body, a queue, a timer for the tick. It ends with its standard input.
@@ -160,7 +161,7 @@ private:
             out +=
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
                 "Upgrade\r\nSec-WebSocket-Accept: ";
-            out += bench::accept_of(bench::header(head, "Sec-WebSocket-Key"));
+            out += bench::accept_of(bench::header(head, fault_ == "accept" ? "Host" : "Sec-WebSocket-Key"));
             out += "\r\n\r\n";
             connection.listens = true;
             listeners_.push_back(socket);
@@ -263,6 +264,7 @@ private:
         const std::string right = frames_;
         if (fault_ == "skip") return;
         if (fault_ == "corrupt") frames_.back() = '?';
+        if (fault_ == "lag") frames_.clear(), bench::append_frame(frames_, 1, "lagged 2");
         if (fault_ == "short") frames_.clear(), frame(number, size - 1);
         send_all(listener, frames_.data(), frames_.size());
         if (fault_ == "repeat") send_all(listener, right.data(), right.size());
