@@ -93,9 +93,12 @@ class Bench:
             server.close()
 
     def alternate(self, scenario: Scenario) -> None:
-        taking_part = [peer for peer in peers.PEERS if peer.name in self.commands and not (peer.deaf and scenario.stalls)]
-        if scenario.flags:
-            taking_part = [peer for peer in taking_part if peer.name == "mempool"]
+        taking_part = []
+        for peer in peers.PEERS:
+            if peer.name in self.commands and not peer.lacks & scenario.needs:
+                taking_part.append(peer)
+            elif peer.name in self.commands:
+                self.skipped[f"{peer.name}, {scenario.name}"] = "it has no " + ", no ".join(sorted(peer.lacks & scenario.needs))
         self.raw[scenario.name] = []
         for alternation in range(self.given.alternations):
             values: dict[str, dict[str, float]] = {}

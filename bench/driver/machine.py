@@ -35,4 +35,4 @@ def first_line(*command: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return ""
-    return (done.stdout or done.stderr).strip().partition("\n")[0]
+    return (done.stdout or done.stderr).strip().partition("\n")[0] if done.returncode == 0 else ""

@@ -40,7 +40,7 @@ class Peer:
     title: str
     make: Callable[[Place], list[str]]  # returns the command that starts it
     versions: Callable[[Place], dict[str, str]]
-    deaf: bool = False  # it takes no part where clients stall: it waits for them
+    lacks: frozenset[str] = frozenset()  # what a scenario may need, and it has not
 
 
 def _program(name: str) -> Callable[[Place], list[str]]:
@@ -72,7 +72,7 @@ def _mempool(place: Place) -> dict[str, str]:
     lines = (ROOT / "capi" / "mempool.h").read_text()
     version = ".".join(re.findall(r"^#define MEMPOOL_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", lines, re.MULTILINE))
     commit = first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty")
-    return {"libmempool": f"{version} ({commit})", "build type": cache_value(place, "CMAKE_BUILD_TYPE"), **_compiler(place)}
+    return {"libmempool": f"{version} ({commit})" if commit else version, "build type": cache_value(place, "CMAKE_BUILD_TYPE"), **_compiler(place)}
 
 
 def _beast(place: Place) -> dict[str, str]:
@@ -118,6 +118,10 @@ def crate_name(source: Path) -> str:
 
 def _axum(place: Place) -> list[str]:
     return cargo_program(place, SERVERS / "axum", crate_name(SERVERS / "axum"))
+
+
+def _axum_versions(place: Place) -> dict[str, str]:
+    return cargo_versions(SERVERS / "axum", "axum", "tokio", "tokio-tungstenite")
 
 
 def cargo_versions(source: Path, *crates: str) -> dict[str, str]:
@@ -173,12 +177,13 @@ def _websockets_versions(place: Place) -> dict[str, str]:
     return {"websockets": version, "Python": sys.version.split()[0]}
 
 
+WAITS = frozenset({"stalled clients", "deflate"})  # a full socket is waited for
 PEERS = [
-    Peer("floor", "a plain send() loop", _program("bench_floor"), _compiler, deaf=True),
-    Peer("gather", "a bare gathering loop", _with(_program("bench_floor"), "--gather"), _compiler, deaf=True),
+    Peer("floor", "a plain send() loop", _program("bench_floor"), _compiler, WAITS),
+    Peer("gather", "a bare gathering loop", _with(_program("bench_floor"), "--gather"), _compiler, WAITS | {"POST /tx"}),
     Peer("mempool", "libmempool", _program("bench_mempool"), _mempool),
-    Peer("axum", "axum + tokio broadcast", _axum, lambda place: cargo_versions(SERVERS / "axum", "axum", "tokio", "tokio-tungstenite")),
+    Peer("axum", "axum + tokio broadcast", _axum, _axum_versions, frozenset({"deflate"})),
     Peer("beast", "a Boost.Beast chat server", _program("bench_beast"), _beast),
     Peer("ws", "npm's ws", _ws, _ws_versions),
-    Peer("websockets", "Python's websockets", _websockets, _websockets_versions),
+    Peer("websockets", "Python's websockets", _websockets, _websockets_versions, frozenset({"POST /tx"})),
 ]

@@ -211,7 +211,7 @@ class Scenario:
     name: str
     run: Callable[[Session], None]
     flags: tuple[str, ...] = ()  # to the server
-    stalls: bool = False  # some clients don't read
+    needs: frozenset[str] = frozenset()  # what a server may lack
 
 
 SCENARIOS = [
@@ -220,12 +220,12 @@ SCENARIOS = [
     Scenario("growth", growth),
     Scenario("saturated", saturated),
     Scenario("idle", idle),
-    Scenario("hoarding", hoarding, stalls=True),
-    Scenario("post", posting),
-    Scenario("latency", latency),
-    Scenario("stalled_tenth", stalled_tenth, stalls=True),
-    Scenario("deflate", deflated, flags=("--deflate", "1")),
-    Scenario("deflate_idle", deflated_idle, flags=("--deflate", "1")),
+    Scenario("hoarding", hoarding, needs=frozenset({"stalled clients"})),
+    Scenario("post", posting, needs=frozenset({"POST /tx"})),
+    Scenario("latency", latency, needs=frozenset({"POST /tx"})),
+    Scenario("stalled_tenth", stalled_tenth, needs=frozenset({"POST /tx", "stalled clients"})),
+    Scenario("deflate", deflated, ("--deflate",), frozenset({"deflate"})),
+    Scenario("deflate_idle", deflated_idle, ("--deflate",), frozenset({"deflate"})),
 ]
 
 NS, BYTES, MS = "ns", "B", "ms"

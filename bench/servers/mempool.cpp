@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// libmempool as a host has it: its C++ header over the shared library, and the commands of bench/README.md on standard input.
 ///
-/// Options are those of `mempool options`, as `--NAME VALUE` (`--deflate 1`, `--io-threads 2`). One that the library does not know
+/// Options are those of `mempool options`, as `--NAME VALUE`, `--NAME` alone for 1 (`--io-threads 2 --deflate`). One that the library does not know
 /// makes this server say `unsupported`, so that a figure of a later version is left out, not failed.
 ///
 /// Two threads and the pool's: this one reads commands and publishes; the pool's do the rest. It ends, and the pool with it, when
@@ -75,7 +75,11 @@ int main(int argc, char **argv) try {
     if (const char *tick = std::getenv("MEMPOOL_BENCH_TICK_MS")) set(config, "batch_interval_ms", tick);
     if (const char *ring = std::getenv("MEMPOOL_BENCH_RING")) set(config, "ring_capacity", ring);
     try {
-        for (int index = 1; index + 1 < argc; index += 2) set(config, argv[index] + 2, argv[index + 1]);
+        for (int index = 1; index < argc; ++index) {
+            const std::string name = argv[index] + 2;
+            const bool valued = index + 1 < argc && std::strncmp(argv[index + 1], "--", 2) != 0;
+            set(config, name, valued ? argv[++index] : "1");
+        }
     } catch (const mempoolpp::Error &error) {
         std::fprintf(stderr, "%s\n", error.what());
         std::puts("unsupported");

@@ -162,7 +162,7 @@ def test_an_answer_that_is_none_fails_the_run(start: Start) -> None:
 
 def test_what_a_server_does_not_know_is_left_out(start: Start) -> None:
     with pytest.raises(Unsupported):
-        start("bench_mempool", "--no-such-option", "1")
+        start("bench_mempool", "--no-such-option")
     with pytest.raises(Unsupported):
         start("bench_floor").server.ask("compress", "compressed")
 
