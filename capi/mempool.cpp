@@ -359,16 +359,22 @@ mempool_status mempool_submit_many(mempool_handle *pool, const mempool_bytes *tr
         if (transactions == nullptr && count > 0) return null("transactions");
         core::Claim claim;
         if (Status status = take_submit(options, here, claim); !status.ok()) return status;
-        std::vector<std::string> copies;
-        copies.reserve(count);
+        std::vector<std::string_view> all;
+        all.reserve(count);
+        bool some_are_long = false;
         for (std::size_t index = 0; index < count; ++index) {
             const mempool_bytes &each = transactions[index];
             if (each.data == nullptr && each.size > 0) return null("transactions[].data");
             if (Status status = here.check_size(each.size); !status.ok()) return status;
-            copies.emplace_back(static_cast<const char *>(each.data), each.size);
+            some_are_long |= each.size > core::copied_max_bytes;
+            all.emplace_back(static_cast<const char *>(each.data), each.size);
         }
         std::uint64_t given = 0;
-        Status status = here.submit_many(copies, given, claim);
+        const auto submit_copies = [&] {
+            std::vector<std::string> copies(all.begin(), all.end());
+            return here.submit_many(copies, given, claim);
+        };
+        Status status = some_are_long ? submit_copies() : here.submit_many(all, given, claim);
         if (status.ok() && first != nullptr) *first = given;
         return status;
     });

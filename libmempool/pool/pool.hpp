@@ -83,8 +83,10 @@ public:
     /// Waits for room, first come first served.
     Status submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id,
                        const Claim &claim = {});
-    /// All or none; the strings are moved from where they were accepted.
+    /// All or none; long strings are moved from where they were accepted.
     Status submit_many(std::span<std::string> data, std::uint64_t &first, const Claim &claim = {});
+    /// Each of at most copied_max_bytes.
+    Status submit_many(std::span<const std::string_view> data, std::uint64_t &first, const Claim &claim = {});
     /// A queue for outcomes, ended by the pool's end. capacity: entries, at least 1.
     std::shared_ptr<Completions> open_completions(std::size_t capacity);
     void tell_room(const std::shared_ptr<Completions> &completions) { queue_.when_room(completions); }
