@@ -18,7 +18,7 @@ using namespace mempool;
 namespace {
 
 constexpr std::size_t event_bytes = 64;
-constexpr std::size_t burst = 64;  // events appended, then heard, at a time
+constexpr std::size_t burst = 512;  // events appended, then heard, at a time
 
 EventPtr message() {
     return std::make_shared<const Event>(Event{0, Message{std::string(event_bytes, 'e'), false}});

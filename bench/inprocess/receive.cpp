@@ -18,7 +18,7 @@ void must(mempool_status status, const char *what) {
 }
 
 void measure(std::size_t receivers, std::uint64_t events) {
-    constexpr std::uint64_t burst = 64;
+    constexpr std::uint64_t burst = 512;
     mempool_config *config = nullptr;
     must(mempool_config_new(&config), "config");
     must(mempool_config_set_text(config, "listen_host", ""), "listen_host");
@@ -74,6 +74,6 @@ void measure(std::size_t receivers, std::uint64_t events) {
 int main(int argc, char **argv) {
     for (const std::size_t receivers : {1, 16}) {
         const std::uint64_t events = figure::share(argc, argv, 6'400'000 / (receivers + 3));
-        measure(receivers, events - events % 64);
+        measure(receivers, events - events % 512);
     }
 }

@@ -5,14 +5,12 @@
 
 namespace mempool {
 
-Status Intake::check_size(std::size_t size) const {
+Status Intake::bad_size(std::size_t size) const {
     if (size == 0)
         return {Code::invalid,
                 "the transaction is empty; give 1 to " + std::to_string(tx_max_bytes_) + " bytes (tx_max_bytes)"};
-    if (size > tx_max_bytes_)
-        return {Code::too_large, "the transaction has " + std::to_string(size) + " bytes; allowed: up to " +
-                                     std::to_string(tx_max_bytes_) + " (tx_max_bytes)"};
-    return {};
+    return {Code::too_large, "the transaction has " + std::to_string(size) + " bytes; allowed: up to " +
+                                 std::to_string(tx_max_bytes_) + " (tx_max_bytes)"};
 }
 
 void Intake::fit(std::span<std::string> data) {
@@ -49,17 +47,23 @@ private:
 /// What all submissions have in common: the pool is started, and each outcome has its place.
 template <class Push>
 Status Intake::claimed(std::size_t count, const Claim &claim, Push push) {
-    if (!open_.load(std::memory_order_acquire)) return {Code::state, "the pool is not started yet; call start first"};
+    if (!open_.load(std::memory_order_acquire)) return not_open();
     Places places(claim, count);
-    if (places.there_are_none()) {
-        refused_.fetch_add(1, std::memory_order_relaxed);
-        return {Code::full, "the completion queue has no place for " + std::to_string(count) + " more of its " +
-                                std::to_string(claim.completions->capacity()) + "; read it, or open a larger one"};
-    }
+    if (places.there_are_none()) return no_places(count, *claim.completions);
     const Queue::Push result = push();
     if (result != Queue::Push::accepted) return refusal(result, count);
     places.keep();
     return {};
+}
+
+Status Intake::not_open() const {
+    return {Code::state, "the pool is not started yet; call start first"};
+}
+
+Status Intake::no_places(std::size_t count, const Completions &completions) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return {Code::full, "the completion queue has no place for " + std::to_string(count) + " more of its " +
+                            std::to_string(completions.capacity()) + "; read it, or open a larger one"};
 }
 
 Status Intake::submit(std::string_view data, std::uint64_t &id, Instant deadline, const Claim &claim) {

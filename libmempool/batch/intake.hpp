@@ -34,7 +34,9 @@ public:
     /// The same for borrowed bytes, at once; each of at most copied_max_bytes.
     Status submit_many(std::span<const std::string_view> data, std::uint64_t &first, const Claim &claim = {});
     /// Whether `size` bytes would be taken: INVALID for none, TOO_LARGE. So that nobody copies or reads what is refused anyway.
-    Status check_size(std::size_t size) const;
+    Status check_size(std::size_t size) const {
+        return size - 1 < tx_max_bytes_ ? Status() : bad_size(size);  // 0 - 1 is more than any limit
+    }
 
     std::size_t tx_max_bytes() const { return tx_max_bytes_; }
     /// More at once than this never fit.
@@ -55,6 +57,10 @@ private:
     static void fit(std::span<std::string> data);
     template <class Push>
     Status claimed(std::size_t count, const Claim &claim, Push push);
+    // What went wrong, out of the way of what did not.
+    Status bad_size(std::size_t size) const;
+    Status not_open() const;
+    Status no_places(std::size_t count, const Completions &completions);
     Status refusal(Queue::Push result, std::size_t count);
 
     Queue &queue_;

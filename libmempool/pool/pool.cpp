@@ -314,10 +314,6 @@ Status Pool::port(std::int32_t &port) const {
     return {};
 }
 
-bool Pool::forked() const {
-    return generation_ != process_generation();
-}
-
 Status Pool::submit(const void *data, std::size_t size, std::uint64_t &id, const Claim &claim) {
     return intake_.submit({static_cast<const char *>(data), size}, id, at_once, claim);
 }

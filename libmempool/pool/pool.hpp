@@ -30,6 +30,7 @@
 
 #include "base/clock.hpp"
 #include "base/counters.hpp"
+#include "base/fork.hpp"
 #include "base/log.hpp"
 #include "base/options.hpp"
 #include "base/status.hpp"
@@ -76,7 +77,7 @@ public:
     State state() const;
     Status port(std::int32_t &port) const;
     /// Whether this is a forked child of the process that opened it: then nothing of it may be touched.
-    bool forked() const;
+    bool forked() const { return generation_ != process_generation(); }
 
     Status check_size(std::size_t size) const { return intake_.check_size(size); }
     Status submit(const void *data, std::size_t size, std::uint64_t &id, const Claim &claim = {});

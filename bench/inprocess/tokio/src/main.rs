@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 
 const CAPACITY: usize = 65536;
 const BATCH: usize = 1024;
-const BURST: u64 = 64;
+const BURST: u64 = 512;
 
 fn thread_cpu_ns() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
