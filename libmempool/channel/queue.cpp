@@ -11,6 +11,7 @@ namespace mempool {
 namespace {
 
 constexpr std::size_t spares_at_rest = 4;  // pages
+constexpr std::size_t spares_max = 16;
 
 void tell_room(const std::vector<std::weak_ptr<RoomListener>> &listeners) {
     for (const auto &listener : listeners)
@@ -241,11 +242,12 @@ bool Queue::ready(std::size_t limit) const {
 /// Sleeps without the lock until somebody rings, or the deadline; false where that passed.
 bool Queue::sleep(Lock &lock, std::size_t wake_at, Instant deadline) {
     wake_at_ = wake_at;
-    Chain gone;  // at rest, what a burst needed goes back
-    if (length_ == 0 && spares_ > spares_at_rest) {
+    Chain gone;
+    if (length_ == 0)
         for (; spares_ > spares_at_rest; --spares_) gone.append(spare_.take_first());
-    }
     lock.unlock();
+    gone.append(std::move(returned_));
+    returns_ = 0;
     Chain().swap(gone);
     const bool rung = bell_.wait_until(deadline);
     lock.lock();
@@ -254,8 +256,7 @@ bool Queue::sleep(Lock &lock, std::size_t wake_at, Instant deadline) {
 
 void Queue::await_locked(Lock &lock, std::size_t limit, milliseconds gather) {
     gathers_ = gather.count() > 0;
-    spare_.append(std::move(returned_));
-    spares_ += std::exchange(returns_, 0);
+    for (; returns_ > 0 && spares_ < spares_max; --returns_, ++spares_) spare_.append(returned_.take_first());
     while (length_ == 0 && !refuses()) sleep(lock, 1, never);
     if (gathers_ && length_ > 0) {
         const Instant until = first_came_ + gather;
@@ -274,6 +275,7 @@ bool Queue::await(std::size_t limit, milliseconds gather) {
 
 /// What the last drain gave out is no longer looked at.
 void Queue::let_go() noexcept {
+    for (; returns_ > 0; --returns_) delete returned_.take_first();  // more than are kept
     for (Page *page = given_from_.page; page != nullptr; page = page->next) {
         end_strings(*page, page == given_from_.page ? given_from_.at : 0,
                     page == read_to_.page ? read_to_.at : page->used);
