@@ -35,6 +35,7 @@ struct mempool_batch {
 
 struct mempool_event {
     core::Heard heard{};
+    core::EpochPtr epoch{};  // keeps the one of `heard`, where this outlives the receiver
     std::string text{};  // of all but a message, whose payload is its text
 
     const core::Message *message() const {

@@ -57,10 +57,9 @@ Status check_topic(const char *topic) {
                                    ": this version has only \"mempool\""};
 }
 
-Status take_submit(const mempool_submit_options *given, const core::Pool &pool, core::Claim &claim) {
-    if (given == nullptr) return {};
+Status take_submit(const mempool_submit_options &given, const core::Pool &pool, core::Claim &claim) {
     mempool_submit_options options;
-    if (Status status = take(given, options); !status.ok()) return status;
+    if (Status status = take(&given, options); !status.ok()) return status;
     if (options.key != nullptr || options.key_size != 0)
         return {Code::unsupported, "key: this version has no idempotency keys; leave it NULL"};
     if (options.completions != nullptr) {
@@ -332,7 +331,8 @@ mempool_status mempool_submit(mempool_handle *pool, const void *data, std::size_
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (data == nullptr && size > 0) return null("data");
         core::Claim claim;
-        if (Status status = take_submit(options, here, claim); !status.ok()) return status;
+        if (options != nullptr)
+            if (Status status = take_submit(*options, here, claim); !status.ok()) return status;
         std::uint64_t given = 0;
         Status status = here.submit(data, size, given, claim);
         if (status.ok() && id != nullptr) *id = given;
@@ -345,7 +345,8 @@ mempool_status mempool_submit_wait(mempool_handle *pool, const void *data, std::
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (data == nullptr && size > 0) return null("data");
         core::Claim claim;
-        if (Status status = take_submit(options, here, claim); !status.ok()) return status;
+        if (options != nullptr)
+            if (Status status = take_submit(*options, here, claim); !status.ok()) return status;
         std::uint64_t given = 0;
         Status status = here.submit_wait(data, size, timeout_ms, given, claim);
         if (status.ok() && id != nullptr) *id = given;
@@ -358,17 +359,24 @@ mempool_status mempool_submit_many(mempool_handle *pool, const mempool_bytes *tr
     return with_pool(pool, [&](core::Pool &here) -> Status {
         if (transactions == nullptr && count > 0) return null("transactions");
         core::Claim claim;
-        if (Status status = take_submit(options, here, claim); !status.ok()) return status;
-        std::vector<std::string> copies;
-        copies.reserve(count);
+        if (options != nullptr)
+            if (Status status = take_submit(*options, here, claim); !status.ok()) return status;
+        std::vector<std::string_view> all;
+        all.reserve(count);
+        bool some_are_long = false;
         for (std::size_t index = 0; index < count; ++index) {
             const mempool_bytes &each = transactions[index];
             if (each.data == nullptr && each.size > 0) return null("transactions[].data");
             if (Status status = here.check_size(each.size); !status.ok()) return status;
-            copies.emplace_back(static_cast<const char *>(each.data), each.size);
+            some_are_long |= each.size > core::copied_max_bytes;
+            all.emplace_back(static_cast<const char *>(each.data), each.size);
         }
         std::uint64_t given = 0;
-        Status status = here.submit_many(copies, given, claim);
+        const auto submit_copies = [&] {
+            std::vector<std::string> copies(all.begin(), all.end());
+            return here.submit_many(copies, given, claim);
+        };
+        Status status = some_are_long ? submit_copies() : here.submit_many(all, given, claim);
         if (status.ok() && first != nullptr) *first = given;
         return status;
     });
@@ -677,6 +685,7 @@ mempool_status mempool_receiver_next(mempool_receiver *receiver, std::int64_t ti
             case core::Heard::Kind::reset:
                 break;
         }
+        room->epoch = receiver->receiver->epoch();
         const core::Heard::Kind kind = heard.kind;
         const std::uint64_t missed = heard.missed;
         fill_event(*room, std::move(heard));

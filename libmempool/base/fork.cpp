@@ -8,13 +8,15 @@
 #include <new>
 
 namespace mempool {
+
+constinit std::atomic<std::uint32_t> generation_of_this_process{0};
+
 namespace {
 
-std::atomic<std::uint32_t> generation{0};
 std::once_flag watched;
 
 void in_child() {
-    generation.fetch_add(1, std::memory_order_relaxed);
+    generation_of_this_process.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -23,10 +25,6 @@ void watch_forks() {
     std::call_once(watched, [] {
         if (pthread_atfork(nullptr, nullptr, in_child) != 0) throw std::bad_alloc();
     });
-}
-
-std::uint32_t process_generation() noexcept {
-    return generation.load(std::memory_order_relaxed);
 }
 
 }  // namespace mempool

@@ -38,6 +38,11 @@ static_assert(rows.size() == static_cast<std::size_t>(Code::internal) + 1);
 
 }  // namespace
 
+const std::string &Status::detail() const noexcept {
+    static const std::string none;
+    return detail_ ? *detail_ : none;
+}
+
 const char *code_name(std::int32_t code) noexcept {
     return code >= 0 && static_cast<std::size_t>(code) < rows.size() ? rows[static_cast<std::size_t>(code)].name
                                                                      : "MEMPOOL_UNKNOWN";

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/// What a call has to say: a code and, where it failed, one sentence for people. A value; any thread.
+/// What a call has to say: a code and, where it failed, one sentence for people. A value, to be moved; any thread. What is ok costs two
+/// words, as every submission makes some.
 /// The codes are those of capi/mempool.h, number for number (capi/mempool.cpp asserts it).
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace mempool {
@@ -42,15 +43,16 @@ const char *code_text(std::int32_t code) noexcept;
 class [[nodiscard]] Status {
 public:
     Status() noexcept = default;
-    Status(Code code, std::string detail) : code_(code), detail_(std::move(detail)) {}
+    Status(Code code, std::string detail)
+        : code_(code), detail_(detail.empty() ? nullptr : std::make_unique<const std::string>(std::move(detail))) {}
 
     Code code() const noexcept { return code_; }
     bool ok() const noexcept { return code_ == Code::ok; }
-    const std::string &detail() const noexcept { return detail_; }
+    const std::string &detail() const noexcept;
 
 private:
     Code code_ = Code::ok;
-    std::string detail_;
+    std::unique_ptr<const std::string> detail_;  // nullptr: none
 };
 
 }  // namespace mempool

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/status.hpp"
@@ -24,13 +25,18 @@ public:
     Intake(const Intake &) = delete;
     Intake &operator=(const Intake &) = delete;
 
-    /// Queues one transaction; never blocks. Not ok: nothing was queued, and the detail says what to do.
-    Status submit(std::string data, std::uint64_t &id);
-    /// The same, all of them or none: their ids are first, first + 1 ... Waits in line for room until the deadline (`at_once`: not at all).
-    /// claim: whom the outcomes are for; FULL too where its queue has no place for them.
+    /// Queues one transaction, copied. Waits in line for room until the deadline (`at_once`: not at all). Not ok: nothing was queued,
+    /// and the detail says what to do.
+    /// claim: whom the outcome is for; FULL too where its queue has no place for it.
+    Status submit(std::string_view data, std::uint64_t &id, Instant deadline = at_once, const Claim &claim = {});
+    /// The same, all of them or none: their ids are first, first + 1 ... Long ones are moved from, not copied.
     Status submit_many(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim = {});
+    /// The same for borrowed bytes, at once; each of at most copied_max_bytes.
+    Status submit_many(std::span<const std::string_view> data, std::uint64_t &first, const Claim &claim = {});
     /// Whether `size` bytes would be taken: INVALID for none, TOO_LARGE. So that nobody copies or reads what is refused anyway.
-    Status check_size(std::size_t size) const;
+    Status check_size(std::size_t size) const {
+        return size - 1 < tx_max_bytes_ ? Status() : bad_size(size);  // 0 - 1 is more than any limit
+    }
 
     std::size_t tx_max_bytes() const { return tx_max_bytes_; }
     /// More at once than this never fit.
@@ -49,7 +55,13 @@ public:
 private:
     /// queue_bytes counts what they are, so what they lie in must not be much more.
     static void fit(std::span<std::string> data);
-    Queue::Push push(std::span<std::string> data, std::uint64_t &first, Instant deadline, const Claim &claim);
+    template <class Push>
+    Status claimed(std::size_t count, const Claim &claim, Push push);
+    // What went wrong, out of the way of what did not.
+    Status bad_size(std::size_t size) const;
+    Status not_open() const;
+    Status no_places(std::size_t count, const Completions &completions);
+    Status refusal(Queue::Push result, std::size_t count);
 
     Queue &queue_;
     const std::size_t tx_max_bytes_;

@@ -3,10 +3,9 @@
 
 namespace mempool {
 
-std::size_t payload_bytes(const Event &event) {
-    if (const auto *message = std::get_if<Message>(&event.body)) return message->payload.size();
+std::size_t payload_bytes(const BatchDone &batch) {
     std::size_t bytes = 0;
-    for (const Rejection &rejection : std::get<BatchDone>(event.body).rejected) bytes += rejection.reason.size();
+    for (const Rejection &rejection : batch.rejected) bytes += rejection.reason.size();
     return bytes;
 }
 

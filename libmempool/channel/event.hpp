@@ -39,8 +39,12 @@ struct Event {
 };
 using EventPtr = std::shared_ptr<const Event>;
 
+std::size_t payload_bytes(const BatchDone &batch);
 /// What the event counts for in `ring_bytes`.
-std::size_t payload_bytes(const Event &event);
+inline std::size_t payload_bytes(const Event &event) {
+    if (const auto *message = std::get_if<Message>(&event.body)) return message->payload.size();
+    return payload_bytes(*std::get_if<BatchDone>(&event.body));
+}
 
 /// The event as a text listener reads it (docs/spec/wire.md, Text): "batch applied 2/3 txs", or the message as it is.
 std::string event_text(const Event &event);

@@ -24,35 +24,51 @@ void Receiver::quiet_bell() {
     if (!ring_.arm_if_idle(cursor_, *bell_)) bell_->fd.ring();
 }
 
-Heard Receiver::next(Instant deadline) {
-    EventPtr event;
-    Ring::Read read = ring_.read_until(cursor_, {&event, 1}, deadline);
-    return heard(std::move(read), std::move(event));
-}
-
-Heard Receiver::next(Waiter &waiter) {
-    EventPtr event;
-    Ring::Read read = ring_.read(cursor_, {&event, 1}, &waiter);
-    return heard(std::move(read), std::move(event));
-}
-
-Heard Receiver::heard(Ring::Read read, EventPtr event) {
-    const Offset at = cursor_.next - 1;
+void Receiver::look(Heard &heard, Instant deadline) {
+    if (!look_ahead(heard)) fill(heard, ring_.read_until(cursor_, {&heard.event, 1}, deadline));
     if (bell_) quiet_bell();
+}
+
+void Receiver::look(Heard &heard, Waiter &waiter) {
+    if (!look_ahead(heard)) fill(heard, ring_.read(cursor_, {&heard.event, 1}, &waiter));
+    if (bell_) quiet_bell();
+}
+
+/// The usual way: there is an event, and nothing else comes first.
+bool Receiver::look_ahead(Heard &heard) {
+    if (ahead_next_ < ahead_end_ && !ring_.retains(cursor_))
+        while (ahead_next_ < ahead_end_) ahead_[ahead_next_++].reset();
+    if (ahead_next_ == ahead_end_) {
+        ahead_next_ = 0;
+        ahead_end_ = ring_.look_ahead(cursor_, ahead_, ahead_bytes_max);
+        if (ahead_end_ == 0) return false;
+    }
+    give(heard);
+    return true;
+}
+
+void Receiver::fill(Heard &heard, Ring::Read read) {
     switch (read.outcome) {
         case Ring::Outcome::events:
-            return {Heard::Kind::event, at, epoch_, std::move(event)};
+            heard.kind = Heard::Kind::event;
+            break;
         case Ring::Outcome::lagged:
-            return {Heard::Kind::lagged, at, epoch_, nullptr, read.missed};
+            heard.kind = Heard::Kind::lagged;
+            heard.missed = read.missed;
+            break;
         case Ring::Outcome::reset:
+            heard.kind = Heard::Kind::reset;
             epoch_ = std::move(read.epoch);
-            return {Heard::Kind::reset, at, epoch_};
+            break;
         case Ring::Outcome::closed:
-            return {Heard::Kind::closed, at, epoch_};
+            heard.kind = Heard::Kind::closed;
+            break;
         case Ring::Outcome::empty:
+            heard.kind = Heard::Kind::timeout;
             break;
     }
-    return {Heard::Kind::timeout, at, epoch_};
+    heard.offset = cursor_.next - 1;
+    heard.epoch = epoch_.get();
 }
 
 }  // namespace mempool

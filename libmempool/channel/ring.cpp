@@ -5,12 +5,14 @@
 #include <cassert>
 #include <utility>
 
+#include "base/bell.hpp"
+
 namespace mempool {
 
-/// A thread that waits in read_until: it sleeps on the ring's own lock, so that ringing takes no other.
+/// A thread that waits in read_until.
 struct Ring::Doorbell final : Waiter {
-    std::condition_variable rung;
-    void wake() noexcept override { rung.notify_one(); }
+    Bell rung;
+    void wake() noexcept override { rung.ring(); }
 };
 
 Ring::Ring(std::size_t capacity, std::size_t bytes, std::string epoch)
@@ -22,33 +24,46 @@ Ring::~Ring() {
     assert(waiters_ == nullptr);
 }
 
+EventPtr Ring::take_oldest() noexcept {
+    EventPtr &oldest = slots_[head_place_];
+    bytes_ -= payload_bytes(*oldest);
+    ++head_;
+    if (++head_place_ == slots_.size()) head_place_ = 0;
+    head_now_.store(head_.value, std::memory_order_release);
+    return std::move(oldest);
+}
+
 std::optional<Ring::Appended> Ring::append_if(EventPtr event, std::optional<Offset> only_at) {
     const std::size_t bytes = payload_bytes(*event);
     Appended appended{};
-    for (bool appending = true, over = true; over;) {
-        // What is overwritten is moved here and destroyed without the lock (A23), a few at a time, so that the lock stays short.
-        std::array<EventPtr, 16> overwritten;
-        std::size_t evicted = 0;
+    EventPtr overwritten;  // destroyed without the lock (A23)
+    {
         const std::lock_guard lock(mutex_);
-        const auto evict_oldest = [&] {
-            bytes_ -= payload_bytes(*slot(head_));
-            overwritten[evicted++] = std::move(slot(head_));
-            ++head_;
-        };
-        if (appending) {
-            if (closed_ || (only_at && *only_at != tail_)) return std::nullopt;
-            if (tail_ - head_ == slots_.size()) evict_oldest();
-            appended = {tail_, listeners_};
-            slot(tail_) = std::move(event);
-            ++tail_;
-            bytes_ += bytes;
-            appending = false;
+        if (closed_ || (only_at && *only_at != tail_)) return std::nullopt;
+        if (tail_ - head_ == slots_.size()) overwritten = take_oldest();
+        appended = {tail_, listeners_};
+        slot(tail_) = std::move(event);
+        ++tail_;
+        bytes_ += bytes;
+        if (!over_bytes()) {
+            if (waiters_ != nullptr) wake_all();
+            return appended;
         }
-        while (over_bytes() && evicted < overwritten.size()) evict_oldest();
+    }
+    evict_over_bytes();
+    return appended;
+}
+
+/// A large one came after many small ones: these go a few at a time, so that the lock stays short.
+void Ring::evict_over_bytes() {
+    for (bool over = true; over;) {
+        std::array<EventPtr, 16> evicted;  // destroyed without the lock
+        std::size_t count = 0;
+        const std::lock_guard lock(mutex_);
+        while (over_bytes() && count < evicted.size()) evicted[count++] = take_oldest();
         over = over_bytes();
         if (!over) wake_all();
     }
-    return appended;
 }
 
 void Ring::skip_to(Offset offset) {
@@ -56,8 +71,10 @@ void Ring::skip_to(Offset offset) {
     const std::lock_guard lock(mutex_);
     if (offset <= tail_ || closed_) return;
     slots_.swap(gone);
+    head_place_ = 0;
     bytes_ = 0;
     head_ = tail_ = offset;
+    show();
     wake_all();
 }
 
@@ -67,9 +84,11 @@ void Ring::restart(std::string epoch, Offset first) {
     const std::lock_guard lock(mutex_);
     epoch_.swap(name);
     slots_.swap(gone);
+    head_place_ = 0;
     bytes_ = 0;
     head_ = tail_ = restarted_at_ = first;
     restarted_ = ++history_;
+    show();
     wake_all();
 }
 
@@ -78,6 +97,7 @@ void Ring::rename(std::string epoch) {
     const std::lock_guard lock(mutex_);
     epoch_.swap(name);
     ++history_;
+    show();
     wake_all();
 }
 
@@ -133,22 +153,33 @@ Ring::Read Ring::read(Cursor &cursor, std::span<EventPtr> out, Waiter *waiter) {
     return read;
 }
 
+std::size_t Ring::look_ahead(const Cursor &cursor, std::span<EventPtr> out, std::size_t bytes) const {
+    const std::lock_guard lock(mutex_);
+    if (cursor.history != history_ || cursor.reset_due || cursor.next < head_) return 0;
+    std::size_t count = 0;
+    std::size_t seen = 0;
+    for (Offset offset = cursor.next; offset < tail_ && count < out.size(); ++offset) {
+        const EventPtr &event = slot(offset);
+        seen += payload_bytes(*event);
+        if (count > 0 && seen > bytes) break;
+        out[count++] = event;
+    }
+    return count;
+}
+
+void Ring::show() noexcept {
+    history_now_.store(history_, std::memory_order_relaxed);
+    head_now_.store(head_.value, std::memory_order_release);
+}
+
 Ring::Read Ring::read_until(Cursor &cursor, std::span<EventPtr> out, Instant deadline) {
     Doorbell doorbell;
-    std::unique_lock lock(mutex_);
     for (;;) {
-        const Read read = read_locked(cursor, out);
-        if (read.outcome != Outcome::empty) return read;
-        arm(doorbell);
-        bool in_time = true;
-        if (deadline == never)
-            doorbell.rung.wait(lock, [&] { return !doorbell.armed_; });
-        else
-            in_time = doorbell.rung.wait_until(lock, deadline, [&] { return !doorbell.armed_; });
-        if (!in_time) {
-            unlink(doorbell);
-            return read_locked(cursor, out);
-        }
+        const Read now = read(cursor, out, &doorbell);
+        if (now.outcome != Outcome::empty) return now;
+        if (doorbell.rung.wait_until(deadline)) continue;
+        disarm(doorbell);  // or it was rung in the meantime
+        return read(cursor, out);
     }
 }
 

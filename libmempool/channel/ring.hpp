@@ -11,7 +11,7 @@
 /// holes; an appended event never changes.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,8 +20,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/brief_lock.hpp"
 #include "base/clock.hpp"
 #include "channel/event.hpp"
 #include "channel/offset.hpp"
@@ -117,6 +119,15 @@ public:
     /// The offset that the next event will have.
     Offset tail() const;
 
+    /// Copies events from the cursor's on, which does not move: the first, and those behind it while together they have at most
+    /// `bytes` of payload; their number. 0: none is there, or there is something else to be read first.
+    std::size_t look_ahead(const Cursor &cursor, std::span<EventPtr> out, std::size_t bytes) const;
+    /// Whether the cursor's event, which was seen, is retained still: a read now would give it. Takes no lock.
+    bool retains(const Cursor &cursor) const {
+        // acquire: a history that ended with this head, or before it, is seen to have ended
+        const std::uint64_t head = head_now_.load(std::memory_order_acquire);
+        return cursor.next.value >= head && cursor.history == history_now_.load(std::memory_order_relaxed);
+    }
     /// Reads up to out.size() events from `cursor` on and moves it. With a waiter, an `empty` arms it (no lost wake-up).
     Read read(Cursor &cursor, std::span<EventPtr> out, Waiter *waiter = nullptr);
     /// The same, but waits until there is something, or the deadline passes (`empty`). Cancelled or timed out, it loses nothing (A22).
@@ -139,11 +150,23 @@ private:
     void unlink(Waiter &waiter);
     void wake_all();
     bool over_bytes() const { return bytes_ > bytes_max_ && tail_ - head_ > 1; }
-    EventPtr &slot(Offset offset) { return slots_[offset.value % slots_.size()]; }
+    /// Where a retained event stands, or the next one will.
+    const EventPtr &slot(Offset offset) const {
+        const std::size_t place =
+            head_place_ + (offset - head_);  // no division: it would be the dearest step of a read
+        return slots_[place < slots_.size() ? place : place - slots_.size()];
+    }
+    EventPtr &slot(Offset offset) { return const_cast<EventPtr &>(std::as_const(*this).slot(offset)); }
+    EventPtr take_oldest() noexcept;
+    void show() noexcept;
+    void evict_over_bytes();
 
     const std::size_t bytes_max_;
+    // What retains() reads: head_ and history_ as they were when the lock was given back last. Stored in this order: history, then head.
+    std::atomic<std::uint32_t> history_now_{0};
+    std::atomic<std::uint64_t> head_now_{1};
 
-    mutable std::mutex mutex_;  // leaf; guards all below
+    mutable BriefLock mutex_;  // leaf; guards all below
     EpochPtr epoch_;
     std::uint32_t history_ = 0;
     std::uint32_t restarted_ = 0;  // the history that the last restart began,
@@ -151,6 +174,7 @@ private:
     std::vector<EventPtr> slots_;
     std::size_t bytes_ = 0;
     Offset head_{1};
+    std::size_t head_place_ = 0;  // in slots_
     Offset tail_{1};
     std::size_t listeners_ = 0;
     bool closed_ = false;

@@ -314,14 +314,8 @@ Status Pool::port(std::int32_t &port) const {
     return {};
 }
 
-bool Pool::forked() const {
-    return generation_ != process_generation();
-}
-
 Status Pool::submit(const void *data, std::size_t size, std::uint64_t &id, const Claim &claim) {
-    if (Status status = intake_.check_size(size); !status.ok()) return status;
-    std::string copy(static_cast<const char *>(data), size);
-    return intake_.submit_many({&copy, 1}, id, at_once, claim);
+    return intake_.submit({static_cast<const char *>(data), size}, id, at_once, claim);
 }
 
 Status Pool::submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id,
@@ -329,12 +323,15 @@ Status Pool::submit_wait(const void *data, std::size_t size, std::int64_t timeou
     if (Status status = intake_.check_size(size); !status.ok()) return status;
     if (batcher_.on_batch_thread())
         return {Code::reentrant, "apply can't wait for room: it is what makes it; use submit, or another thread"};
-    std::string copy(static_cast<const char *>(data), size);
-    return intake_.submit_many({&copy, 1}, id, deadline_after(timeout_ms), claim);
+    return intake_.submit({static_cast<const char *>(data), size}, id, deadline_after(timeout_ms), claim);
 }
 
 Status Pool::submit_many(std::span<std::string> data, std::uint64_t &first, const Claim &claim) {
     return intake_.submit_many(data, first, at_once, claim);
+}
+
+Status Pool::submit_many(std::span<const std::string_view> data, std::uint64_t &first, const Claim &claim) {
+    return intake_.submit_many(data, first, claim);
 }
 
 std::shared_ptr<Completions> Pool::open_completions(std::size_t capacity) {

@@ -30,6 +30,7 @@
 
 #include "base/clock.hpp"
 #include "base/counters.hpp"
+#include "base/fork.hpp"
 #include "base/log.hpp"
 #include "base/options.hpp"
 #include "base/status.hpp"
@@ -76,15 +77,17 @@ public:
     State state() const;
     Status port(std::int32_t &port) const;
     /// Whether this is a forked child of the process that opened it: then nothing of it may be touched.
-    bool forked() const;
+    bool forked() const { return generation_ != process_generation(); }
 
     Status check_size(std::size_t size) const { return intake_.check_size(size); }
     Status submit(const void *data, std::size_t size, std::uint64_t &id, const Claim &claim = {});
     /// Waits for room, first come first served.
     Status submit_wait(const void *data, std::size_t size, std::int64_t timeout_ms, std::uint64_t &id,
                        const Claim &claim = {});
-    /// All or none; the strings are moved from where they were accepted.
+    /// All or none; long strings are moved from where they were accepted.
     Status submit_many(std::span<std::string> data, std::uint64_t &first, const Claim &claim = {});
+    /// Each of at most copied_max_bytes.
+    Status submit_many(std::span<const std::string_view> data, std::uint64_t &first, const Claim &claim = {});
     /// A queue for outcomes, ended by the pool's end. capacity: entries, at least 1.
     std::shared_ptr<Completions> open_completions(std::size_t capacity);
     void tell_room(const std::shared_ptr<Completions> &completions) { queue_.when_room(completions); }

@@ -18,16 +18,16 @@ constexpr std::size_t much = 1 << 20;
 constexpr milliseconds at_once{0};
 constexpr milliseconds for_long{600'000};
 
-Queue::Push push(Queue &queue, std::string data) {
+Queue::Push push(Queue &queue, std::string_view data) {
     std::uint64_t id = 0;
-    return queue.push(std::move(data), id);
+    return queue.push(data, id);
 }
 
 std::vector<std::string> drain(Queue &queue, std::size_t limit, milliseconds gather = at_once) {
     std::vector<Transaction> taken;
     queue.drain(taken, limit, gather);
     std::vector<std::string> data;
-    for (Transaction &transaction : taken) data.push_back(std::move(transaction.data));
+    for (const Transaction &transaction : taken) data.emplace_back(transaction.data);
     return data;
 }
 
@@ -397,8 +397,8 @@ TEST(Queue, waiting_producers_lose_nothing_and_keep_their_order) {
         drained += static_cast<int>(queue.drain(taken, 16, at_once));
         for (const Transaction &transaction : taken) {
             const std::size_t space = transaction.data.find(' ');
-            EXPECT_EQ(std::stoi(transaction.data.substr(space + 1)),
-                      expected[std::stoi(transaction.data.substr(0, space))]++);
+            const std::string data(transaction.data);
+            EXPECT_EQ(std::stoi(data.substr(space + 1)), expected[std::stoi(data.substr(0, space))]++);
         }
     }
     for (std::thread &thread : threads) thread.join();
@@ -426,8 +426,8 @@ TEST(Queue, producers_keep_their_order) {
         for (const Transaction &transaction : taken) {
             EXPECT_EQ(transaction.id, ++id);
             const std::size_t space = transaction.data.find(' ');
-            const int producer = std::stoi(transaction.data.substr(0, space));
-            EXPECT_EQ(std::stoi(transaction.data.substr(space + 1)), expected[producer]++);
+            const std::string data(transaction.data);
+            EXPECT_EQ(std::stoi(data.substr(space + 1)), expected[std::stoi(data.substr(0, space))]++);
         }
     }
     for (std::thread &thread : threads) thread.join();

@@ -221,7 +221,7 @@ TEST(Source, an_engine_that_is_behind_is_felt_by_the_submitters_and_nothing_is_l
     Receiver receiver(ring);
     Batcher batcher(queue, source, outcomes, {1, milliseconds(0)});
     std::vector<std::string> applied;
-    batcher.set_apply([&](Batch &batch) { applied.push_back(batch.transactions()[0].data); });
+    batcher.set_apply([&](Batch &batch) { applied.emplace_back(batch.transactions()[0].data); });
     std::uint64_t id = 0;
     std::thread batch_thread([&batcher] { batcher.run(); });
     ASSERT_EQ(queue.push("a", id), Queue::Push::accepted);
