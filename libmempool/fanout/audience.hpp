@@ -77,8 +77,8 @@ public:
     /// The bell was rung.
     void news() { news_ = true; }
     bool has_work() const {
-        return news_ || behind_ || sweeping_ || presence_.looking() || parting_ || !unread_.empty() || !put_off_.empty() || !told_.empty() ||
-               (lanes_.in_use() && seats_.count() == 0);
+        return news_ || behind_ || sweeping_ || presence_.looking() || parting_ || !unread_.empty() ||
+               !put_off_.empty() || !told_.empty() || (lanes_.in_use() && seats_.count() == 0);
     }
     /// A bounded part of the work.
     void turn();
@@ -149,12 +149,12 @@ private:
     const Limits limits_;
     const Instant began_;
     Seats seats_;
-    Lanes lanes_;                 // in use from the first client on, until the last has left
-    std::vector<SeatId> unread_;  // those with the flag, but for the paused
+    Lanes lanes_;                  // in use from the first client on, until the last has left
+    std::vector<SeatId> unread_;   // those with the flag, but for the paused
     std::vector<SeatId> put_off_;  // they too, before the others: enough was inflated before their turn
-    std::vector<SeatId> told_;    // those whom tell() left something to be sent
+    std::vector<SeatId> told_;     // those whom tell() left something to be sent
     Speakers speakers_;
-    websocket::Inflater inflater_;  // of all clients that compress
+    websocket::Inflater inflater_;     // of all clients that compress
     std::uint64_t turn_began_at_ = 0;  // of what it has inflated
     Inbox *inbox_ = nullptr;
     Count messages_ignored_;

@@ -94,7 +94,8 @@ TEST(DeflatedFrames, text_is_utf8_when_it_is_inflated) {
 }
 
 TEST(DeflatedFrames, what_is_no_deflate_is_1007) {
-    EXPECT_EQ(heard_deflated(frame(fin | rsv1 | 1, "\xff\xff\xff\xff")), Lines{"failed 1007 compressed data is broken"});
+    EXPECT_EQ(heard_deflated(frame(fin | rsv1 | 1, "\xff\xff\xff\xff")),
+              Lines{"failed 1007 compressed data is broken"});
     EXPECT_EQ(heard_deflated(frame(fin | rsv1 | 1, squeezed("Hello").substr(0, 3)) + text("behind")),
               Lines{"failed 1007 compressed data is broken"});
 }
