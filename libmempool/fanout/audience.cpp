@@ -344,8 +344,10 @@ void Audience::look() {
 /// Who seems to be gone is asked once more: it may be us who came late.
 void Audience::attend(SeatId seat, Liveness::Verdict seems) {
     if (seems == Liveness::Verdict::quiet) return ping(seat);
-    if (seems == Liveness::Verdict::silent) read(seat, false);
-    if (seats_.is(seat, Seats::unread) && !seats_.is(seat, Seats::paused)) return;  // it is, in its turn
+    if (seems == Liveness::Verdict::silent) {
+        read(seat, false);
+        if (seats_.is(seat, Seats::unread) && !seats_.is(seat, Seats::paused)) return;  // it is read in its turn
+    }
     if (seems == Liveness::Verdict::stalled) on_writable(seat);
     if (!seats_.is(seat, Seats::taken) || seats_.is(seat, Seats::closing)) return;
     if (presence_.verdict(seats_, seat, stamp()) == seems) abort(seat, seems);

@@ -36,7 +36,10 @@ void Audience::read(SeatId seat, bool to_the_end) {
     const bool compresses = is_deflated(seats_.manner(seat).format);
     websocket::Inflater *inflater = compresses ? &inflater_ : nullptr;
     for (int reads = 0; reads < (compresses ? compressed_reads_at_once : reads_at_once); ++reads) {
-        if (compresses && inflated_enough()) return wait_in(put_off_, seat);
+        if (compresses && inflated_enough()) {
+            if (reads == 0) return wait_in(put_off_, seat);
+            break;  // it had its part: behind those who had none
+        }
         // Who sends and does not read what it is answered has to wait, as TCP will tell it.
         if (has_answers(seat)) send_and_settle(seat);
         if (!seats_.is(seat, Seats::taken)) return;
