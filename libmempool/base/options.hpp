@@ -48,6 +48,8 @@ enum class Option : std::size_t {
     origins,
     hosts,
     rate_limit_connections,
+    deflate,
+    deflate_min_bytes,
     metrics,
     log_level,
     dashboard,

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t pulled_at_once = 1024;  // events
 constexpr std::size_t swept_at_once = 256;    // seats
-constexpr int reads_at_once = 4;              // of sizeof input_ bytes, from one socket
 constexpr int chunks_at_once = 4;             // of older events, for one seat
 
 }  // namespace
@@ -28,7 +27,7 @@ Audience::Audience(std::string topic, Ring &ring, Waiter &bell, Kernel &kernel, 
       kernel_(kernel),
       limits_(limits),
       began_(kernel.now()),
-      lanes_(ring, limits.lane_bytes),
+      lanes_(ring, limits.lane_bytes, limits.deflate_min_bytes),
       presence_(limits.liveness) {}
 
 Audience::~Audience() {
@@ -76,7 +75,8 @@ void Audience::join(int socket, const Joining &joining, std::string preamble, st
         Seats::Extra &extra = seats_.extra_of(seat);
         preamble.append(extra.out);
         extra.out = std::move(preamble);
-        if (early.empty() || take_input(seat, early)) send_and_settle(seat);
+        // Before it has read the answer it can't know that it may compress.
+        if (early.empty() || take_input(seat, early, nullptr)) send_and_settle(seat);
     } catch (...) {
         if (seats_.is(seat, Seats::taken)) drop(seat);
         throw;
@@ -116,11 +116,7 @@ SeatId Audience::take_seat(int socket, const Joining &joining) {
 }
 
 void Audience::turn() {
-    for (const SeatId seat : std::exchange(unread_, {})) {
-        if (!seats_.is(seat, Seats::taken) || !seats_.is(seat, Seats::unread)) continue;
-        seats_.clear(seat, Seats::unread);
-        read(seat, true);
-    }
+    read_unread();
     for (const SeatId seat : std::exchange(told_, {}))
         if (seats_.is(seat, Seats::taken)) send_and_settle(seat);
     if (news_) pull();
@@ -135,6 +131,7 @@ void Audience::turn() {
         lanes_.end();
         ring_.disarm(bell_);
         presence_.rest();
+        inflater_.rest();
         news_ = behind_ = sweeping_ = parting_ = false;
     }
 }
@@ -235,95 +232,6 @@ void Audience::sweep() {
     if (behind_) {
         behind_ = false;
         sweep_at_ = 0;
-    }
-}
-
-void Audience::read(SeatId seat, bool to_the_end) {
-    for (int reads = 0; reads < reads_at_once; ++reads) {
-        // Who sends and does not read what it is answered has to wait, as TCP will tell it.
-        if (has_answers(seat)) send_and_settle(seat);
-        if (!seats_.is(seat, Seats::taken)) return;
-        if (seats_.is(seat, Seats::blocked) && has_answers(seat)) {
-            seats_.set(seat, Seats::unread);
-            seats_.set(seat, Seats::paused);
-            return;
-        }
-        const std::span<char> into = read_into(seat);
-        const Received received = kernel_.read(seats_.socket(seat), into);
-        if (received.kind == Received::Kind::nothing) return void(send_and_settle(seat));
-        if (received.kind != Received::Kind::bytes) return lose(seat, received.kind == Received::Kind::timed_out);
-        if (!is_sse(seat)) seats_.set_heard_at(seat, stamp());
-        seats_.clear(seat, Seats::pinged);
-        // Behind the peer's close nothing is owed an answer: it is read and dropped.
-        if (!seats_.is(seat, Seats::peer_closed) && !take_input(seat, into.first(received.bytes))) return;
-        // Edge-triggered: a short read has emptied the socket, unless the peer's FIN came with it.
-        if (received.bytes < into.size() && !to_the_end) return void(send_and_settle(seat));
-    }
-    // Who asked for Server-Sent Events has nothing more to say, and so much of it is a flood.
-    if (is_sse(seat)) return drop(seat);
-    send_and_settle(seat);
-    if (seats_.is(seat, Seats::taken)) read_later(seat);
-}
-
-void Audience::read_later(SeatId seat) {
-    try {
-        unread_.push_back(seat);
-        seats_.set(seat, Seats::unread);
-        seats_.clear(seat, Seats::paused);
-    } catch (const std::bad_alloc &) {
-        drop(seat);  // it would not be told of again
-    }
-}
-
-/// False where the seat was dropped.
-bool Audience::take_input(SeatId seat, std::span<char> input) {
-    if (is_sse(seat)) return true;
-    using Kind = websocket::Inbound::Kind;
-    Seats::Extra *extra = seats_.find_extra(seat);
-    std::optional<websocket::FrameReader> fresh;
-    const bool resumed = extra != nullptr && extra->reader;
-    websocket::FrameReader &reader = resumed ? *extra->reader : fresh.emplace(limits_.message_max_bytes);
-    try {
-        for (;;) {
-            const websocket::Inbound inbound = reader.next(input);
-            const bool closing = seats_.is(seat, Seats::closing);
-            switch (inbound.kind) {
-                case Kind::need_more:
-                    if (resumed && reader.idle()) {
-                        extra->reader.reset();
-                        seats_.tidy(seat);
-                    } else if (!resumed && !reader.idle()) {
-                        seats_.extra_of(seat).reader.emplace(std::move(reader));
-                    }
-                    return true;
-                case Kind::ping:
-                    if (!closing) owe_pong(seat, inbound.payload);
-                    break;
-                case Kind::pong:
-                    break;
-                case Kind::text:
-                case Kind::binary:
-                    if (!closing) hear(seat, inbound);
-                    break;
-                case Kind::close:
-                    if (!closing) close_seat(seat, inbound.code, "");
-                    seats_.set(seat, Seats::peer_closed);
-                    break;
-                case Kind::failed:
-                    // Nothing that still comes can be understood: the peer's close is not waited for.
-                    if (!closing) close_seat(seat, inbound.code, inbound.reason);
-                    seats_.set(seat, Seats::peer_closed);
-                    seats_.set(seat, Seats::failed);
-                    break;
-            }
-            if (inbound.kind == Kind::close || inbound.kind == Kind::failed) {
-                send_and_settle(seat);
-                return seats_.is(seat, Seats::taken);
-            }
-        }
-    } catch (const std::bad_alloc &) {
-        drop(seat);
-        return false;
     }
 }
 
@@ -436,7 +344,10 @@ void Audience::look() {
 /// Who seems to be gone is asked once more: it may be us who came late.
 void Audience::attend(SeatId seat, Liveness::Verdict seems) {
     if (seems == Liveness::Verdict::quiet) return ping(seat);
-    if (seems == Liveness::Verdict::silent) read(seat, false);
+    if (seems == Liveness::Verdict::silent) {
+        read(seat, false);
+        if (seats_.is(seat, Seats::unread) && !seats_.is(seat, Seats::paused)) return;  // it is read in its turn
+    }
     if (seems == Liveness::Verdict::stalled) on_writable(seat);
     if (!seats_.is(seat, Seats::taken) || seats_.is(seat, Seats::closing)) return;
     if (presence_.verdict(seats_, seat, stamp()) == seems) abort(seat, seems);

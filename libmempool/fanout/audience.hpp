@@ -45,6 +45,7 @@ public:
         Liveness liveness;
         std::size_t message_max_bytes;
         std::size_t lane_bytes;
+        std::size_t deflate_min_bytes = 256;
     };
 
     /// bell: rung by the ring when it has news, whereupon somebody must call news() and turn().
@@ -76,8 +77,8 @@ public:
     /// The bell was rung.
     void news() { news_ = true; }
     bool has_work() const {
-        return news_ || behind_ || sweeping_ || presence_.looking() || parting_ || !unread_.empty() || !told_.empty() ||
-               (lanes_.in_use() && seats_.count() == 0);
+        return news_ || behind_ || sweeping_ || presence_.looking() || parting_ || !unread_.empty() ||
+               !put_off_.empty() || !told_.empty() || (lanes_.in_use() && seats_.count() == 0);
     }
     /// A bounded part of the work.
     void turn();
@@ -112,13 +113,16 @@ private:
     void sweep();
     void read(SeatId seat, bool to_the_end);
     void read_later(SeatId seat);
+    void wait_in(std::vector<SeatId> &line, SeatId seat);
+    void read_unread();
+    bool inflated_enough() const;
     std::span<char> read_into(SeatId seat);
     bool has_answers(SeatId seat);
     void owe_pong(SeatId seat, std::string_view payload);
     void hear(SeatId seat, const websocket::Inbound &inbound);
     bool can_hear(const Speaker &who) const;
     std::string &bytes_to_tell(SeatId seat);
-    bool take_input(SeatId seat, std::span<char> input);
+    bool take_input(SeatId seat, std::span<char> input, websocket::Inflater *inflater);
     Written send(SeatId seat);
     std::size_t send_and_settle(SeatId seat);
     void settle(SeatId seat);
@@ -145,10 +149,13 @@ private:
     const Limits limits_;
     const Instant began_;
     Seats seats_;
-    Lanes lanes_;                 // in use from the first client on, until the last has left
-    std::vector<SeatId> unread_;  // those with the flag, but for the paused
-    std::vector<SeatId> told_;    // those whom tell() left something to be sent
+    Lanes lanes_;                  // in use from the first client on, until the last has left
+    std::vector<SeatId> unread_;   // those with the flag, but for the paused
+    std::vector<SeatId> put_off_;  // they too, before the others: enough was inflated before their turn
+    std::vector<SeatId> told_;     // those whom tell() left something to be sent
     Speakers speakers_;
+    websocket::Inflater inflater_;     // of all clients that compress
+    std::uint64_t turn_began_at_ = 0;  // of what it has inflated
     Inbox *inbox_ = nullptr;
     Count messages_ignored_;
     Reconnect reconnect_;

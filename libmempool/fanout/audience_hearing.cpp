@@ -8,10 +8,6 @@
 namespace mempool {
 namespace {
 
-/// Of a client whose messages are answered, at once: each answer is at most some 20 times as long as the message (docs/architecture.md,
-/// Memory), and before more is read they have gone out.
-constexpr std::size_t answered_at_once = 8 * 1024;
-
 /// While less than this is to be sent to a client privately, each of its pings is answered, in its place among the messages. Of a flood of
 /// them it is the newest alone (RFC 6455 5.5.3 allows that), so that it costs no memory.
 constexpr std::size_t pongs_gathered_bytes = 512;
@@ -24,11 +20,6 @@ void put_pong(Seats::Extra &extra) {
 }
 
 }  // namespace
-
-std::span<char> Audience::read_into(SeatId seat) {
-    const bool is_answered = inbox_ != nullptr && seats_.manner(seat).format == Format::json;
-    return std::span(input_).first(is_answered ? answered_at_once : input_.size());
-}
 
 void Audience::owe_pong(SeatId seat, std::string_view payload) {
     Seats::Extra &extra = seats_.extra_of(seat);

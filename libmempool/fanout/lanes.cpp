@@ -16,25 +16,31 @@ void Lanes::begin(const Subscribed &subscribed) {
 void Lanes::end() {
     for (std::optional<Lane> &lane : lanes_) lane.reset();
     older_.reset();
+    deflater_.reset();
     epoch_.reset();
     std::string().swap(wire_);  // of the largest event so far
 }
 
 void Lanes::open(Format format) {
     std::optional<Lane> &lane = lanes_[static_cast<std::size_t>(format)];
+    if (is_deflated(format) && !deflater_) deflater_.emplace();
     if (!lane) lane.emplace(format, at_.next, head_, bytes_max_);
 }
 
-void Lanes::render(Lane &lane, const Event &event) {
+/// Leaves what comes next in that lane in wire_.
+void Lanes::render(const Lane &lane, const Event &event) {
     wire_.clear();
     append_event(wire_, lane.format(), *epoch_, lane.tail(), event);
-    lane.append(wire_);
 }
 
 void Lanes::take(std::span<EventPtr> events, Offset head) {
     for (EventPtr &event : events) {
-        for (std::optional<Lane> &lane : lanes_)
-            if (lane && lane->tail() == at_.next) render(*lane, *event);
+        for (std::optional<Lane> &lane : lanes_) {
+            if (!lane || lane->tail() != at_.next) continue;
+            render(*lane, *event);
+            if (is_deflated(lane->format())) deflater_->shorten(wire_, deflate_min_bytes_);
+            lane->append(wire_);
+        }
         event.reset();
         ++at_.next;
     }
@@ -85,7 +91,10 @@ const Lane *Lanes::older(Format format, Offset next) {
         const Ring::Read read = ring_.read(cursor, std::span(events).first(static_cast<std::size_t>(wanted)));
         if (read.outcome != Ring::Outcome::events) break;
         for (std::size_t index = 0; index < read.count; ++index) {
-            if (older_->bytes() < Lane::segment_bytes) render(*older_, *events[index]);
+            if (older_->bytes() < Lane::segment_bytes) {
+                render(*older_, *events[index]);
+                older_->append(wire_);
+            }
             events[index].reset();  // not under the ring's lock, by the next read
         }
     }

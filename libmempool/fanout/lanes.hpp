@@ -16,13 +16,15 @@
 #include "channel/ring.hpp"
 #include "fanout/lane.hpp"
 #include "fanout/manner.hpp"
+#include "websocket/deflater.hpp"
 
 namespace mempool {
 
 class Lanes {
 public:
-    /// bytes_max: of each lane.
-    Lanes(Ring &ring, std::size_t bytes_max) : ring_(ring), bytes_max_(bytes_max) {}
+    /// bytes_max: of each lane. deflate_min_bytes: what is shorter is not compressed.
+    Lanes(Ring &ring, std::size_t bytes_max, std::size_t deflate_min_bytes = 0)
+        : ring_(ring), bytes_max_(bytes_max), deflate_min_bytes_(deflate_min_bytes) {}
     Lanes(const Lanes &) = delete;
     Lanes &operator=(const Lanes &) = delete;
 
@@ -31,7 +33,7 @@ public:
     void begin(const Subscribed &subscribed);
     void end();
 
-    /// Makes the lane of that format, if there is none: it begins with the event at tail().
+    /// Makes the lane of that format, if there is none: it begins with the event at tail(). With the first compressed one comes the deflater.
     void open(Format format);
     bool has(Format format) const { return lanes_[static_cast<std::size_t>(format)].has_value(); }
     Lane &of(Format format) { return *lanes_[static_cast<std::size_t>(format)]; }
@@ -54,21 +56,24 @@ public:
     /// Whoever stands before first_kept() of a lane has saved the rest of a half-sent event.
     void trim();
 
-    /// Events before the lane's first, from `next` on, rendered from the ring; valid until the next call of any function here. nullptr: the
+    /// Events before the lane's first, from `next` on, rendered from the ring, and not compressed: an event is that once a format, or else who
+    /// comes again and again with an old position could have the ring compressed each time. Valid until the next call of any function here. nullptr: the
     /// ring has moved on, and has to be read first.
     const Lane *older(Format format, Offset next);
     void forget_older() { older_.reset(); }
 
 private:
-    void render(Lane &lane, const Event &event);
+    void render(const Lane &lane, const Event &event);
 
     Ring &ring_;
     const std::size_t bytes_max_;
+    const std::size_t deflate_min_bytes_;
     Cursor at_{};
     EpochPtr epoch_;
     Offset head_{};
     std::array<std::optional<Lane>, format_count> lanes_;
     std::optional<Lane> older_;
+    std::optional<websocket::Deflater> deflater_;
     std::string wire_;  // the frame being rendered
 };
 

@@ -9,15 +9,27 @@
 
 namespace mempool {
 
-/// The wire bytes of an event: text or JSON, in the frames of a WebSocket or as Server-Sent Events.
-enum class Format : std::uint8_t { text, json, sse_text, sse_json };
-inline constexpr std::size_t format_count = 4;
+/// The wire bytes of an event: text or JSON, in the frames of a WebSocket, compressed ones or not, or as Server-Sent Events.
+enum class Format : std::uint8_t { text, json, sse_text, sse_json, text_deflated, json_deflated };
+inline constexpr std::size_t format_count = 6;
 
 constexpr bool is_sse(Format format) {
     return format == Format::sse_text || format == Format::sse_json;
 }
 constexpr bool is_json(Format format) {
-    return format == Format::json || format == Format::sse_json;
+    return format == Format::json || format == Format::sse_json || format == Format::json_deflated;
+}
+/// permessage-deflate was agreed on (RFC 7692).
+constexpr bool is_deflated(Format format) {
+    return format == Format::text_deflated || format == Format::json_deflated;
+}
+/// What is said in a format, and how it is to be understood, is that of its plain one: only the frames differ.
+constexpr Format plain(Format format) {
+    return !is_deflated(format) ? format : is_json(format) ? Format::json : Format::text;
+}
+/// The same words in compressed frames.
+constexpr Format as_deflated(Format format) {
+    return is_json(format) ? Format::json_deflated : Format::text_deflated;
 }
 /// The same words as Server-Sent Events.
 constexpr Format as_sse(Format format) {

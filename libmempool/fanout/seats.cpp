@@ -45,7 +45,7 @@ SeatId Seats::take(int socket, Manner manner, Offset next, Stamp now) {
     heard_at_[seat] = now;
     full_at_[seat] = now;
     ++count_;
-    of_format_[static_cast<std::size_t>(manner.format)].add(1);
+    of_format_[static_cast<std::size_t>(plain(manner.format))].add(1);
     return seat;
 }
 
@@ -56,7 +56,7 @@ int Seats::release(SeatId seat) {
     sent_[seat] = 0;
     free_.push_back(seat);
     --count_;
-    of_format_[static_cast<std::size_t>(manner_[seat].format)].subtract(1);
+    of_format_[static_cast<std::size_t>(plain(manner_[seat].format))].subtract(1);
     return std::exchange(socket_[seat], -1);
 }
 

@@ -93,7 +93,7 @@ public:
     /// Of all seats since the beginning. Any thread.
     std::uint64_t events_sent() const { return events_sent_.get(); }
     std::uint64_t events_missed() const { return events_missed_.get(); }
-    /// Taken now. Any thread.
+    /// Taken now, of a plain format; who is sent compressed frames counts there too. Any thread.
     std::uint64_t count_of(Format format) const { return of_format_[static_cast<std::size_t>(format)].get(); }
 
     /// Whom we closed, and why. Any thread may read.

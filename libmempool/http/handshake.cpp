@@ -8,6 +8,8 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 
+#include "http/extensions.hpp"
+
 namespace mempool::http {
 namespace {
 
@@ -58,6 +60,14 @@ const Protocol *choose_protocol(const Request &request) {
     return nullptr;
 }
 
+/// The answer to the first offer of compression that can be honoured, if there is one.
+std::optional<std::string> choose_extension(const Request &request) {
+    const auto [first, last] = request.equal_range(Field::sec_websocket_extensions);
+    for (auto field = first; field != last; ++field)
+        if (auto answer = accept_deflate(field->value())) return answer;
+    return std::nullopt;
+}
+
 }  // namespace
 
 bool asks_upgrade(const Request &request) {
@@ -78,7 +88,7 @@ std::string accept_value(std::string_view key) {
     return accept;
 }
 
-std::variant<Handshake, Reply> shake_hands(const Request &request) {
+std::variant<Handshake, Reply> shake_hands(const Request &request, bool deflate) {
     if (request.method() != beast::http::verb::get) return not_allowed("GET");
     if (!asks_upgrade(request))
         return upgrade_required(
@@ -100,7 +110,9 @@ std::variant<Handshake, Reply> shake_hands(const Request &request) {
         answer.append("Sec-WebSocket-Protocol: ").append(protocol->name).append("\r\n");
         format = protocol->format;
     }
-    return Handshake{answer + "\r\n", format};
+    const auto extension = deflate ? choose_extension(request) : std::nullopt;
+    if (extension) answer.append("Sec-WebSocket-Extensions: ").append(*extension).append("\r\n");
+    return Handshake{answer + "\r\n", format, extension.has_value()};
 }
 
 }  // namespace mempool::http

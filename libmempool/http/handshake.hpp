@@ -19,10 +19,11 @@ bool asks_upgrade(const Request &request);
 struct Handshake {
     std::string answer;            // the whole 101
     std::optional<Format> format;  // of the subprotocol agreed on, if there is one
+    bool deflated;                 // permessage-deflate was agreed on
 };
 
-/// Or why not: 400, 405, 426.
-std::variant<Handshake, Reply> shake_hands(const Request &request);
+/// deflate: an offer of compression may be taken. Or why not: 400, 405, 426.
+std::variant<Handshake, Reply> shake_hands(const Request &request, bool deflate);
 
 /// Sec-WebSocket-Accept for a key (RFC 6455 4.2.2).
 std::string accept_value(std::string_view key);

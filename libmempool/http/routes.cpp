@@ -62,7 +62,7 @@ std::variant<Reply, Upgrade, Wait> answer(Request &request, const Services &serv
     if (path == "/ws/mempool") {
         if (services.draining.load(std::memory_order_relaxed) && asks_upgrade(request))
             return unavailable("draining", "the pool is draining; connect to another");
-        return join_stream(join_websocket(request, services.slow_rule));
+        return join_stream(join_websocket(request, services.slow_rule, services.deflate));
     }
     if (path == "/events/mempool") {
         if (services.draining.load(std::memory_order_relaxed) && reads)

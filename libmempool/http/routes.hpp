@@ -35,7 +35,8 @@ struct Services {
     std::function<Observation()> observe;
     WhoMayAsk who_may_ask;
     SlowRule slow_rule;
-    std::string prefix;  // before every route; empty, or `/...` without a slash at its end
+    std::string prefix;    // before every route; empty, or `/...` without a slash at its end
+    bool deflate = false;  // the option: WebSocket clients may be sent compressed frames, and send them
 };
 
 /// The outcome of the transaction, when it comes within that time, is the answer; else this.

@@ -22,7 +22,7 @@ Refused refusal(const Status &status) {
 }  // namespace
 
 bool SocketIntake::message(const Speaker &who, const Said &said, std::string &answers) {
-    if (said.format != Format::json || said.binary) return false;
+    if (!is_json(said.format) || said.binary) return false;
     ClientMessage message = parse_client_message(said.payload);
     if (std::holds_alternative<OtherMessage>(message)) return false;
     if (const auto *bad = std::get_if<BadMessage>(&message))

@@ -54,10 +54,10 @@ std::string SlowRule::allowed() const {
     return list;
 }
 
-std::variant<Reply, Upgrade> join_websocket(const Request &request, const SlowRule &rule) {
-    auto hands = shake_hands(request);
+std::variant<Reply, Upgrade> join_websocket(const Request &request, const SlowRule &rule, bool deflate) {
+    auto hands = shake_hands(request, deflate);
     if (auto *refused = std::get_if<Reply>(&hands)) return std::move(*refused);
-    auto &[answer, format] = std::get<Handshake>(hands);
+    auto &[answer, format, deflated] = std::get<Handshake>(hands);
     auto asked = parse_stream_query(target_of(request));
     auto *bad = std::get_if<BadQuery>(&asked);
     std::variant<Joining, BadQuery> joining =
@@ -66,6 +66,10 @@ std::variant<Reply, Upgrade> join_websocket(const Request &request, const SlowRu
         Reply reply = error_reply(400, "bad_request", bad->detail);
         reply.close = true;
         return reply;
+    }
+    if (deflated) {
+        Manner &manner = std::get<Joining>(joining).manner;
+        manner.format = as_deflated(manner.format);
     }
     return Upgrade{101, std::move(answer), std::get<Joining>(std::move(joining))};
 }

@@ -38,8 +38,9 @@ private:
     std::array<bool, slow_count> allowed_{};
 };
 
-/// The subprotocol says the format, else the query, else it is text. Or why not: 400, 405, 426.
-std::variant<Reply, Upgrade> join_websocket(const Request &request, const SlowRule &rule);
+/// The subprotocol says the format, else the query, else it is text. deflate: its frames may be compressed, if the client offers it. Or why
+/// not: 400, 405, 426.
+std::variant<Reply, Upgrade> join_websocket(const Request &request, const SlowRule &rule, bool deflate);
 
 /// The answer has no length and no chunks: it ends with the connection, so that one and the same bytes go to every client, an HTTP/1.0 one
 /// too. HEAD is answered with its header. Last-Event-ID goes before `since`: a browser that reconnects sends both, the URL that it

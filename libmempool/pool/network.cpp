@@ -23,7 +23,8 @@ Status Pool::make_network() {
     const Liveness liveness{options_.ms(Option::ping_interval_ms), options_.ms(Option::pong_timeout_ms),
                             options_.ms(Option::stall_timeout_ms)};
     const Audience::Limits audience{options_.ms(Option::close_timeout_ms), liveness,
-                                    options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes)};
+                                    options_.size(Option::message_max_bytes), options_.size(Option::lane_bytes),
+                                    options_.size(Option::deflate_min_bytes)};
     shard_ = std::make_unique<Shard>(std::string(main_topic), topic_.ring,
                                      Shard::Limits{audience, options_.size(Option::unsent_max_bytes)}, log_);
     const http::Services services{
@@ -38,7 +39,8 @@ Status Pool::make_network() {
         http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts),
                         options_.text(Option::route_prefix)),
         http::SlowRule(options_.text(Option::slow_default), options_.text(Option::slow_allowed)),
-        options_.text(Option::route_prefix)};
+        options_.text(Option::route_prefix),
+        options_[Option::deflate] != 0};
     const http::Session::Limits limits{
         options_.ms(Option::header_timeout_ms),
         options_.ms(Option::body_timeout_ms),

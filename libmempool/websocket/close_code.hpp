@@ -14,7 +14,7 @@ enum class CloseCode : std::uint16_t {
     going_away = 1001,  // we drain
     protocol = 1002,    // the peer broke RFC 6455
     none = 1005,        // no code was in the frame
-    bad_text = 1007,    // text that is not UTF-8
+    bad_text = 1007,    // text that is not UTF-8, or compressed data that can't be read
     policy = 1008,      // legal, but not here: rights, floods
     too_big = 1009,     // a message above the limit
     internal = 1011,    // our fault

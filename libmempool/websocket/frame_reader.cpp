@@ -90,9 +90,13 @@ FrameReader::Answer FrameReader::end_field() {
 
 FrameReader::Answer FrameReader::end_opcode() {
     const auto byte = static_cast<std::uint8_t>(field_[0]);
-    if ((byte & 0x70) != 0) return fail(CloseCode::protocol, "reserved bits are set");  // 5.2: no extension was agreed
+    const bool rsv1 = (byte & 0x40) != 0;
+    if ((byte & 0x30) != 0 || (rsv1 && inflater_ == nullptr))
+        return fail(CloseCode::protocol, "reserved bits are set");  // 5.2: no extension was agreed
     final_ = (byte & 0x80) != 0;
     opcode_ = static_cast<Opcode>(byte & 0x0F);
+    if (rsv1 && opcode_ != Opcode::text && opcode_ != Opcode::binary)  // RFC 7692 6.1, 7.2.3.1
+        return fail(CloseCode::protocol, "RSV1 on a frame that begins no message");
     switch (opcode_) {
         case Opcode::continuation:
             if (!in_message_) return fail(CloseCode::protocol, "continuation of no message");
@@ -103,6 +107,7 @@ FrameReader::Answer FrameReader::end_opcode() {
             assert(gathered_.empty() && utf8_.complete() && empty_fragments_ == 0);
             in_message_ = true;
             message_ = opcode_;
+            deflated_ = rsv1;
             break;
         case Opcode::close:
         case Opcode::ping:
@@ -136,8 +141,8 @@ FrameReader::Answer FrameReader::end_long_length() {
 
 FrameReader::Answer FrameReader::begin_key(std::uint64_t length) {
     if (!is_control(opcode_)) {
-        assert(gathered_.size() <= message_max_bytes_);
-        if (length > message_max_bytes_ - gathered_.size()) return fail(CloseCode::too_big, "message is too big");
+        assert(gathered_.size() <= arriving_max());
+        if (length > arriving_max() - gathered_.size()) return fail(CloseCode::too_big, "message is too big");
         if (length == 0 && !final_ && ++empty_fragments_ > empty_fragments_max) {
             return fail(CloseCode::policy, "too many empty fragments");
         }
@@ -173,7 +178,7 @@ FrameReader::Answer FrameReader::read_control(std::span<char> &input) {
 FrameReader::Answer FrameReader::read_data(std::span<char> &input) {
     const std::string_view arrived = as_view(take_payload(input));
     const bool whole = final_ && remaining_ == 0;
-    if (message_ == Opcode::text) {  // 8.1, at the first bad byte, wherever the frame ends
+    if (message_ == Opcode::text && !deflated_) {  // 8.1, at the first bad byte, wherever the frame ends
         if (!utf8_.feed(arrived) || (whole && !utf8_.complete())) return fail(CloseCode::bad_text, "text is not UTF-8");
     }
     std::string_view payload = arrived;
@@ -184,6 +189,24 @@ FrameReader::Answer FrameReader::read_data(std::span<char> &input) {
     if (remaining_ > 0) return need_more;
     end_frame();
     if (!final_) return {};
+    return end_message(payload);
+}
+
+FrameReader::Answer FrameReader::end_message(std::string_view payload) {
+    if (deflated_) {
+        std::string message;
+        switch (inflater_->inflate(payload, message_max_bytes_, message)) {
+            case Inflater::Outcome::whole:
+                break;
+            case Inflater::Outcome::too_big:
+                return fail(CloseCode::too_big, "message is too big");
+            case Inflater::Outcome::broken:
+                return fail(CloseCode::bad_text, "compressed data is broken");
+        }
+        if (message_ == Opcode::text && !utf8_valid(message)) return fail(CloseCode::bad_text, "text is not UTF-8");
+        gathered_.swap(message);
+        payload = gathered_;
+    }
     in_message_ = false;
     delivered_ = true;
     empty_fragments_ = 0;
@@ -205,14 +228,19 @@ std::span<char> FrameReader::take_payload(std::span<char> &input) noexcept {
 void FrameReader::gather(std::string_view bytes) {
     const std::size_t size = gathered_.size() + bytes.size();
     if (size > gathered_.capacity()) {
-        const std::size_t most = final_ ? size + static_cast<std::size_t>(remaining_) : message_max_bytes_;
+        const std::size_t most = final_ ? size + static_cast<std::size_t>(remaining_) : arriving_max();
         std::string larger;
         larger.reserve(std::min(most, std::max(size, 2 * gathered_.capacity())));
         larger.append(gathered_);
         gathered_.swap(larger);
     }
     gathered_.append(bytes);
-    assert(gathered_.size() <= message_max_bytes_);
+    assert(gathered_.size() <= arriving_max());
+}
+
+/// Of the message's payloads, as they come.
+std::size_t FrameReader::arriving_max() const noexcept {
+    return deflated_ ? compressed_max(message_max_bytes_) : message_max_bytes_;
 }
 
 /// 5.5.1, 7.4: nothing, or a code and perhaps a reason.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-/// Frames as a client sends them (RFC 6455 5, server side, no extensions): bytes in, whole messages and control frames
-/// out, or the close code that the client must get. No I/O, no clock.
+/// Frames as a client sends them (RFC 6455 5, server side; with an inflater, of permessage-deflate too, RFC 7692): bytes in,
+/// whole messages and control frames out, or the close code that the client must get. No I/O, no clock.
 ///
 /// Owner: the seat, and only while idle() is false: a client at a message boundary needs no reader. Threads: one at a
 /// time. Cost: linear in the bytes; a message whose last frame lies in one input, with nothing before it, is neither
 /// copied nor allocated. A reader is sizeof(FrameReader) bytes, and what has arrived of a message that spans inputs or
-/// frames.
+/// frames: of a compressed one as it came, since it is inflated when it is whole, so that nobody makes us hold more than
+/// was sent.
 ///
-/// Always holds: gathered bytes <= message_max_bytes, and no byte is reserved because a length announces it; text
+/// Always holds: gathered bytes <= message_max_bytes (compressed: compressed_max()), and no byte is reserved because a length announces it; text
 /// handed out is UTF-8; the sequence of Inbounds does not depend on how the bytes were cut into inputs; after `failed`
 /// comes only `failed`, after `close` only `need_more`.
 #pragma once
@@ -22,6 +23,7 @@
 
 #include "base/utf8.hpp"
 #include "websocket/close_code.hpp"
+#include "websocket/inflater.hpp"
 #include "websocket/opcode.hpp"
 
 namespace mempool::websocket {
@@ -44,6 +46,12 @@ struct Inbound {
     std::string_view reason = {};
 };
 
+/// The most that a message of up to so many bytes may take compressed. What can't be made shorter becomes a little longer, by what the blocks
+/// around it take: deflateBound's share for zlib's poorest settings, and room for the flushes of a sender that makes many small frames.
+[[nodiscard]] constexpr std::size_t compressed_max(std::size_t message_bytes) noexcept {
+    return message_bytes + message_bytes / 8 + message_bytes / 64 + 256;
+}
+
 class FrameReader {
 public:
     /// Empty frames that one message may have before its last. Each costs the client 6 bytes and adds nothing to the
@@ -51,7 +59,9 @@ public:
     /// none: 64 is ample. It is a limit of ours, not of the RFC, hence 1008.
     static constexpr std::size_t empty_fragments_max = 64;
 
-    explicit FrameReader(std::size_t message_max_bytes) noexcept : message_max_bytes_(message_max_bytes) {}
+    /// inflater: of the thread, outlives it; nullptr where compression was not agreed on.
+    explicit FrameReader(std::size_t message_max_bytes, Inflater *inflater = nullptr) noexcept
+        : message_max_bytes_(message_max_bytes), inflater_(inflater) {}
 
     /// Takes bytes from the front of `input` and unmasks them there, until something is whole; call it until
     /// `need_more`. After `failed` or `close` it takes and drops all. std::bad_alloc: drop the client, its stream has a
@@ -91,10 +101,13 @@ private:
     void end_frame() noexcept { begin_field(Stage::opcode, 1); }
     std::span<char> take_payload(std::span<char> &input) noexcept;
     void gather(std::string_view bytes);
+    std::size_t arriving_max() const noexcept;
+    Answer end_message(std::string_view payload);
     Inbound closed_by(std::string_view body);
     Inbound fail(CloseCode code, std::string_view reason) noexcept;
 
     std::size_t message_max_bytes_;
+    Inflater *inflater_;
 
     // The frame being read
     std::uint64_t remaining_ = 0;
@@ -108,6 +121,7 @@ private:
 
     // The message being read, which control frames interrupt
     bool in_message_ = false;
+    bool deflated_ = false;   // it is compressed
     bool delivered_ = false;  // gathered_ was handed out, and goes with the next call
     Opcode message_ = Opcode::binary;
     Utf8Validator utf8_;

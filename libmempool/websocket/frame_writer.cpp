@@ -12,14 +12,15 @@ namespace mempool::websocket {
 namespace {
 
 constexpr unsigned fin = 0x80;
+constexpr unsigned rsv1 = 0x40;
 
 }  // namespace
 
-void append_frame(std::string &out, Opcode opcode, std::string_view payload) {
-    assert(!is_control(opcode) || payload.size() <= control_max_bytes);
+void append_frame(std::string &out, Opcode opcode, std::string_view payload, Coding coding) {
+    assert(!is_control(opcode) || (payload.size() <= control_max_bytes && coding == Coding::plain));
     std::array<char, 10> header;
     const std::size_t size = header_bytes(payload.size());
-    header[0] = static_cast<char>(fin | static_cast<unsigned>(opcode));
+    header[0] = static_cast<char>(fin | (coding == Coding::deflated ? rsv1 : 0) | static_cast<unsigned>(opcode));
     if (size == 2) {
         header[1] = static_cast<char>(payload.size());
     } else {
@@ -32,6 +33,15 @@ void append_frame(std::string &out, Opcode opcode, std::string_view payload) {
     const std::size_t wanted = out.size() + size + payload.size();
     if (wanted > out.capacity()) out.reserve(wanted > 2 * out.capacity() ? wanted : 2 * out.capacity());
     out.append(header.data(), size).append(payload);
+}
+
+Opcode opcode_of(std::string_view frame) {
+    return static_cast<Opcode>(static_cast<unsigned char>(frame[0]) & 0x0F);
+}
+
+std::string_view payload_of(std::string_view frame) {
+    const auto length = static_cast<unsigned char>(frame[1]);
+    return frame.substr(length <= 125 ? 2 : length == 126 ? 4 : 10);
 }
 
 void append_close(std::string &out, CloseCode code, std::string_view reason) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,15 @@ namespace mempool::websocket {
     return payload_bytes <= 65535 ? 4 : 10;
 }
 
+/// deflated: the payload is what a Deflater made of the message, and RSV1 says so (RFC 7692 7.2.3.1).
+enum class Coding : std::uint8_t { plain, deflated };
+
 /// Appends one frame. Text must be UTF-8, and a control frame's payload at most 125 bytes: the caller sees to both.
-void append_frame(std::string &out, Opcode opcode, std::string_view payload);
+void append_frame(std::string &out, Opcode opcode, std::string_view payload, Coding coding = Coding::plain);
+
+/// Of one whole frame that was written here.
+[[nodiscard]] Opcode opcode_of(std::string_view frame);
+[[nodiscard]] std::string_view payload_of(std::string_view frame);
 
 /// Appends a close frame. The reason is for people: it is cut to 123 bytes, never inside a code point, and left out
 /// with CloseCode::none, which writes the empty body.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// The WebSocket side of a pool with another inbox: what a client says comes back to it as a frame of the same kind. For test suites of
-/// RFC 6455, which need an echo (tests/python/test_autobahn.py); the doors, the sessions, the shard and its audience are those that ship.
+/// The WebSocket side of a pool with another inbox: what a client says comes back to it as a frame of the same kind, compressed where that was
+/// agreed on and makes it shorter. For test suites of RFC 6455 and 7692, which need an echo (tests/python/test_autobahn.py); the doors, the sessions, the shard and its audience are those that ship.
 ///
 /// Prints the port on a line of its own once it listens on 127.0.0.1 (the path is /ws/mempool), serves until SIGTERM or the end of its
 /// standard input, then closes its clients as a stopping pool does, and exits 0. It accepts no transactions.
@@ -35,6 +35,7 @@
 #include "http/counts.hpp"
 #include "http/listener.hpp"
 #include "http/places.hpp"
+#include "websocket/deflater.hpp"
 #include "websocket/frame_writer.hpp"
 
 using namespace mempool;
@@ -44,11 +45,16 @@ namespace {
 class Echo final : public Inbox {
 public:
     bool message(const Speaker &, const Said &said, std::string &answers) override {
-        websocket::append_frame(answers, said.binary ? websocket::Opcode::binary : websocket::Opcode::text,
-                                said.payload);
+        std::string frame;
+        websocket::append_frame(frame, said.binary ? websocket::Opcode::binary : websocket::Opcode::text, said.payload);
+        if (is_deflated(said.format)) deflater_.shorten(frame, 0);
+        answers.append(frame);
         return true;
     }
     void left(const Speaker &) noexcept override {}
+
+private:
+    websocket::Deflater deflater_;
 };
 
 [[noreturn]] void give_up(const std::string &why) {
@@ -56,10 +62,11 @@ public:
     std::exit(2);
 }
 
-/// The defaults of a pool, but for the port and for messages of 16 MiB, the most that the option allows: Autobahn sends such.
+/// The defaults of a pool, but for the port, compression, and messages of 16 MiB, the most that the option allows: Autobahn sends such.
 Options options_of_an_echo() {
     Options options;
-    for (const auto &[name, value] : {std::pair{"listen_port", 0}, std::pair{"message_max_bytes", 16 * 1024 * 1024}})
+    for (const auto &[name, value] :
+         {std::pair{"listen_port", 0}, std::pair{"deflate", 1}, std::pair{"message_max_bytes", 16 * 1024 * 1024}})
         if (const Status status = options.set_integer(name, value); !status.ok()) give_up(status.detail());
     return options;
 }
@@ -116,7 +123,8 @@ int main() {
         [] { return Observation{}; },
         http::WhoMayAsk("", "", ""),
         http::SlowRule(options.text(Option::slow_default), options.text(Option::slow_allowed)),
-        ""};
+        "",
+        options[Option::deflate] != 0};
     const http::Session::Limits limits{
         options.ms(Option::header_timeout_ms),    options.ms(Option::body_timeout_ms),
         options.ms(Option::keepalive_timeout_ms), options.ms(Option::close_timeout_ms),

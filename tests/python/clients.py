@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -300,8 +301,10 @@ class EventStream(Connection):
 
 class Frame(NamedTuple):
     opcode: int
-    payload: bytes
+    payload: bytes  # inflated, where it came compressed
     fin: bool = True
+    wire_bytes: int = 0  # of the payload, as it came; 0: it came as it is
+
 
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455's example
@@ -339,18 +342,34 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, masked: bool =
     return bytes(head) + MASK + turned.to_bytes(len(payload), "big")
 
 
+def deflated(message: bytes, flush: int = zlib.Z_SYNC_FLUSH, bits: int = 15) -> bytes:
+    """The payload of a message that is sent compressed, with rsv=4 (RFC 7692 7.2.1)."""
+    deflater = zlib.compressobj(wbits=-bits)
+    out = deflater.compress(message) + deflater.flush(flush)
+    return out[:-4] if flush == zlib.Z_SYNC_FLUSH else out
+
+
+def inflated(payload: bytes) -> bytes:
+    """The message of such a payload: by itself, and of whole blocks."""
+    inflater = zlib.decompressobj(wbits=-15)
+    message = inflater.decompress(payload + b"\0\0\xff\xff")
+    assert not inflater.unused_data and not inflater.unconsumed_tail
+    return message
+
+
 def closing(code: int, reason: str = "") -> bytes:
     return frame(CLOSE, code.to_bytes(2, "big") + reason.encode())
 
 
-def take_frames(unread: bytearray) -> Iterator[Frame]:
-    """The whole frames of a server at the front of what was read; they are taken off it."""
+def take_frames(unread: bytearray, *, deflate: bool = False) -> Iterator[Frame]:
+    """The whole frames of a server at the front of what was read; they are taken off it. deflate: permessage-deflate was agreed on."""
     at = 0
     try:
         while len(unread) - at >= 2:
             first, size, start = unread[at], unread[at + 1], at + 2
             assert size < 0x80, "a server's frame must not be masked"
-            assert not first & 0x70, "no extension was agreed on"
+            compressed = deflate and first & 0x7F in (0x40 | TEXT, 0x40 | BINARY)
+            assert compressed or not first & 0x70, "a reserved bit that was not agreed on"
             if size >= 126:
                 wide = 2 if size == 126 else 8
                 if len(unread) < start + wide:
@@ -359,13 +378,14 @@ def take_frames(unread: bytearray) -> Iterator[Frame]:
             if len(unread) < start + size:
                 return
             at = start + size
-            yield Frame(first & 0xF, bytes(unread[start : start + size]), bool(first & 0x80))
+            payload = bytes(unread[start:at])
+            yield Frame(first & 0xF, inflated(payload) if compressed else payload, bool(first & 0x80), size if compressed else 0)
     finally:
         del unread[:at]
 
 
 class WebSocket(Connection):
-    """A client after its handshake. It answers nothing by itself."""
+    """A client after its handshake. It answers nothing by itself. One that offers compression reads it, where it was taken."""
 
     def __init__(self, port: int, path: str = "/ws/mempool", *headers: str, receive_buffer: int = 0) -> None:
         self.socket = socket.socket()
@@ -385,6 +405,7 @@ class WebSocket(Connection):
         self._unread = bytearray(rest)
         self._frames: list[Frame] = []
         self.answer = top.decode("latin-1")
+        self.deflate = "\r\nSec-WebSocket-Extensions: permessage-deflate" in self.answer
         assert self.answer.startswith("HTTP/1.1 101 "), self.answer
         assert f"Sec-WebSocket-Accept: {ACCEPT}" in self.answer
 
@@ -394,7 +415,7 @@ class WebSocket(Connection):
     def next(self) -> Frame:
         """The next frame; EOFError when the server has ended the connection."""
         while not self._frames:
-            self._frames.extend(take_frames(self._unread))
+            self._frames.extend(take_frames(self._unread, deflate=self.deflate))
             if not self._frames:
                 self._more()
         return self._frames.pop(0)

@@ -103,7 +103,7 @@ class Fan:
             for data in formats.take_blocks(seat.unread):
                 self._said(seat, data)
             return
-        for got in take_frames(seat.unread):
+        for got in take_frames(seat.unread, deflate=formats.is_deflated(seat.form)):
             if got.opcode == TEXT:
                 self._said(seat, got.payload)
             elif got.opcode == PING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The four formats of the stream: how each is asked for, and what was heard, in the words of a text client."""
+"""The formats of the stream: how each is asked for, and what was heard, in the words of a text client."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from clients import handshake
 
 FORMATS = ("text", "json", "sse text", "sse json")
+DEFLATED = ("deflated text", "deflated json")  # where the option deflate is on
 
 
 def is_sse(form: str) -> bool:
     return form.startswith("sse")
+
+
+def is_deflated(form: str) -> bool:
+    return form.startswith("deflated")
 
 
 def is_json(form: str) -> bool:
@@ -23,7 +28,8 @@ def request(form: str) -> bytes:
     """What opens a stream of that format."""
     query = "?format=json" if is_json(form) else ""
     if not is_sse(form):
-        return handshake("/ws/mempool" + query)
+        offers = ["Sec-WebSocket-Extensions: permessage-deflate"] if is_deflated(form) else []
+        return handshake("/ws/mempool" + query, *offers)
     return f"GET /events/mempool{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
@@ -62,4 +68,4 @@ def bytes_of(form: str, payload_bytes: int, factor: int = 1) -> int:
     """At most so many bytes on the wire for an event whose payload has that many. factor: how much of each the format makes; 1 where it
     has nothing to escape."""
     around = {"text": 14, "json": 200, "sse text": 100, "sse json": 300}  # frame, or fields; and the members
-    return payload_bytes * factor + around[form]
+    return payload_bytes * factor + around[form.removeprefix("deflated ")]  # what gets no shorter is not compressed

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from formats import bytes_of
+from formats import bytes_of, is_deflated
 
 KIB = 1024
 SEGMENT_BYTES = 64 * KIB
+DEFLATER_BYTES = 264 * KIB
 
 
 def bound_bytes(options: Mapping[str, int], clients: Mapping[str, int], factor: int = 1) -> int:
@@ -22,5 +23,6 @@ def bound_bytes(options: Mapping[str, int], clients: Mapping[str, int], factor: 
         in_this_format = options["ring_bytes"] * factor + bytes_of(form, 0) * events
         bound += min(in_this_format, options["lane_bytes"]) + max(SEGMENT_BYTES, event)
         bound += clients[form] * (event + 1 * KIB)
+    bound += DEFLATER_BYTES if any(map(is_deflated, clients)) else 0
     widest = max(bytes_of(form, largest, factor) for form in clients)
     return bound + SEGMENT_BYTES + widest + 2 * widest  # older events, for who catches up; the event being rendered

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""1,000 clients that read nothing, and a ring full of the largest events: the bound of docs/architecture.md, "Memory", in every format."""
+"""1,000 clients that read nothing, and a ring full of the largest events: the bound of docs/architecture.md, "Memory", in every format,
+compressed or not."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import pytest
 
 from clients import PoolProcess, until
 from fan import Fan, Seat
-from formats import FORMATS
+from formats import DEFLATED, FORMATS, is_deflated
 from measures import private_bytes
 from memory import KIB, bound_bytes
 
@@ -18,6 +19,7 @@ RING = {"ring_bytes": 4096 * KIB, "ring_capacity": 256, "unsent_max_bytes": 16 *
 # format, lane_bytes, message_max_bytes, what a message is full of, how many times its bytes that makes in this format
 CASES = [
     *((form, lane_bytes, 64 * KIB, ".", 1) for form in FORMATS for lane_bytes in (64 * KIB, 16384 * KIB)),
+    *((form, 64 * KIB, 64 * KIB, "", 1) for form in DEFLATED),
     ("json", 64 * KIB, 16 * KIB, "\1", 6),
     ("sse text", 64 * KIB, 16 * KIB, "\n", 7),
     ("sse json", 64 * KIB, 16 * KIB, "\1", 6),
@@ -28,7 +30,7 @@ IDS = [f"{form}, lane of {lane_bytes // KIB} KiB, bytes x {factor}" for form, la
 @pytest.mark.parametrize(("form", "lane_bytes", "size", "fill", "factor"), CASES, ids=IDS)
 def test_a_thousand_stalled_readers(form: str, lane_bytes: int, size: int, fill: str, factor: int) -> None:
     """However much is published, they cost no more than the rest of one frame each, beside ring and lane; that is given back when they leave."""
-    options = {**RING, "message_max_bytes": size, "lane_bytes": lane_bytes}
+    options = {**RING, "message_max_bytes": size, "lane_bytes": lane_bytes, "deflate": "on" if is_deflated(form) else "off"}
     events_a_turn = options["ring_bytes"] // size
     bound = bound_bytes(options, {form: READERS + 1}, factor)
     turns = 4 * bound // (3 * options["ring_bytes"] * factor)  # more than the bound in all: whoever keeps all of it is found out

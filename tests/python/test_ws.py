@@ -40,7 +40,7 @@ def listen(open_pool: Callable[..., mempool.Pool]) -> Listen:
 class Ws:
     """A process with one ws client, which has connected."""
 
-    def __init__(self, port: int, protocol: str = "") -> None:
+    def __init__(self, port: int, protocol: str = "", extensions: str = "") -> None:
         assert (MODULES / "ws" / "package.json").exists(), f"{MODULES} has no ws; `./dev test` installs what the tests need"
         script = ROOT / "tests" / "node" / "ws_client.cjs"
         self.process = subprocess.Popen(
@@ -51,7 +51,7 @@ class Ws:
         )
         self._lines = Lines(self.process)
         try:
-            assert self.told() == ["open", protocol, ""], "the protocol is agreed on, compression is declined"
+            assert self.told() == ["open", protocol, extensions], "the protocol is agreed on, compression where the server has it"
         except BaseException:
             end(self.process)
             raise
@@ -115,4 +115,22 @@ def test_ws_submits_and_hears_the_outcome_and_the_end(listen: Listen) -> None:
         pool.stop(LIMIT_S)
         assert client.json()["type"] == "draining"
         assert client.told() == ["close", 1001, "draining"]
+        client.ended()
+
+
+def test_ws_hears_and_says_compressed_messages(listen: Listen) -> None:
+    """It offers compression by itself: it hears long events, and submits what is long enough for it to compress (1 KiB), and is refused a
+    message that is too long when it is inflated."""
+    pool = listen(deflate=True)
+    with Ws(pool.port, "mempool.v1.json", "permessage-deflate") as client:
+        assert client.json()["type"] == "hello"
+        for size in (10, 1000, 60_000):
+            pool.publish("x" * size)
+            assert client.json()["data"] == "x" * size
+            client.call("send", json.dumps({"type": "tx", "data": "x" * size, "ref": "r", "wait": True}))
+            told = {said["type"]: said for said in (client.json() for _ in range(3))}
+            assert told["accepted"]["ref"] == "r"
+            assert told["outcome"]["status"] == "applied"
+        client.call("send", "x" * 70_000)
+        assert client.told() == ["close", 1009, "message is too big"]
         client.ended()

@@ -21,7 +21,7 @@ class AnsweringInbox final : public Inbox {
 public:
     bool message(const Speaker &who, const Said &said, std::string &answers) override {
         if (said.payload == "no memory") throw std::bad_alloc();
-        if (said.format != Format::json || said.binary) return false;
+        if (!is_json(said.format) || said.binary) return false;
         gone.reserve(speakers.size() + 1);  // for left(), which can take none
         speakers.push_back(who);
         append_answer(answers, said.payload);

@@ -81,6 +81,7 @@ private:
         World::Options options{.ring_capacity = 1 + up_to(up_to(1) == 0 ? 7 : 99), .audience = World::default_limits()};
         options.audience.lane_bytes = up_to(1) == 0 ? 64 * 1024 : 1 << 24;
         options.audience.message_max_bytes = 1000;
+        if (up_to(1) == 0) options.audience.deflate_min_bytes = up_to(100);
         if (up_to(1) == 0) options.inbox = &inbox_;
         if (up_to(3) == 0) options.ring_bytes = 64 * 1024;
         if (up_to(3) == 0) options.audience.liveness = {};
@@ -200,8 +201,15 @@ private:
         }
     }
 
+    /// Who may compress does, now and then.
+    std::string message_of(const World::Peer &peer, std::size_t bytes) {
+        const std::string message(bytes, 'x');
+        if (!is_deflated(peer.client.manner().format) || up_to(2) == 0) return websocket::test::text(message);
+        return websocket::test::frame(websocket::test::fin | 0x41, websocket::test::squeezed(message));
+    }
+
     void say_in_pieces(World::Peer &peer) {
-        std::string frame = peer.unsent.empty() ? websocket::test::text(std::string(up_to(300), 'x')) : peer.unsent;
+        std::string frame = peer.unsent.empty() ? message_of(peer, up_to(300)) : peer.unsent;
         const std::size_t part = up_to(frame.size());
         world_.kernel().client_sends(peer.socket, frame.substr(0, part));
         peer.unsent = frame.substr(part);
@@ -212,7 +220,8 @@ private:
         if (is_sse(peer.client.manner().format)) peer.broke_protocol = true;  // nobody does it who only listens
         say_in_pieces(peer);
         std::string frames = std::exchange(peer.unsent, {});
-        while (frames.size() < 300'000) frames += websocket::test::text(std::string(999, 'x'));
+        const std::string each = message_of(peer, 999);
+        while (frames.size() < (each.size() < 999 ? 30'000 : 300'000)) frames += each;
         world_.kernel().client_sends(peer.socket, frames);
     }
 

@@ -5,7 +5,8 @@
 /// What it checks: 101 first, then `hello` (JSON); whole frames only; each event once, in order and as published; `lagged` only for what
 /// had left the ring (or was not the newest, for `latest`; for `close` only where it came too late), so that heard + missed = the difference of the offsets;
 /// `reset` as history went; pongs that answer its newest ping; nothing behind the close. Of Server-Sent Events: that each block's id is
-/// the position that it brings the client to.
+/// the position that it brings the client to; of compressed frames, which only who may have them gets, that each inflates by itself and is
+/// shorter for it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,6 +23,7 @@
 #include "base/base64.hpp"
 #include "fanout/manner.hpp"
 #include "unit/fanout/event_stream_reader.hpp"
+#include "unit/websocket/plain_zlib.hpp"
 
 namespace mempool::test {
 
@@ -57,8 +59,8 @@ public:
           start_(start),
           history_(start.history),
           next_(start.next),
-          expects_hello_(manner.format == Format::json),
-          expects_reset_(manner.format != Format::json && start.of_another),
+          expects_hello_(has_hello(manner.format)),
+          expects_reset_(!has_hello(manner.format) && start.of_another),
           expects_beginning_(is_sse(manner.format) && !start.of_another) {}
 
     void take(std::string_view bytes) {
@@ -92,6 +94,8 @@ public:
     bool drained() const { return drained_; }
     /// Blocks with nothing but an empty comment.
     int signs_of_life() const { return signs_of_life_; }
+    /// So many compressed frames have come.
+    int deflated() const { return deflated_; }
     std::optional<unsigned> close_code() const { return close_code_; }
     const std::vector<std::string> &answers() const { return answers_; }
     std::size_t pings_unanswered() const { return pings_.size(); }
@@ -99,6 +103,8 @@ public:
     const std::vector<std::string> &pongs_and_answers() const { return pongs_and_answers_; }
 
 private:
+    static bool has_hello(Format format) { return is_json(format) && !is_sse(format); }
+
     /// Takes one frame from the front, and gives its size; nothing where it is not whole.
     std::optional<std::size_t> frame(std::string_view in) {
         if (in.size() < 2 || ::testing::Test::HasFatalFailure()) return std::nullopt;
@@ -115,10 +121,24 @@ private:
             for (std::size_t at = 2; at < header; ++at) size = size << 8 | byte(at);
         }
         if (in.size() < header + size) return std::nullopt;
-        EXPECT_EQ(byte(0) & 0xF0, 0x80U) << "neither fragments nor reserved bits";
         EXPECT_FALSE(close_code_) << "a frame behind the close";
-        hear(static_cast<unsigned>(byte(0) & 0x0F), in.substr(header, size));
+        const auto opcode = static_cast<unsigned>(byte(0) & 0x0F);
+        if ((byte(0) & 0xF0) == 0xC0 && is_deflated(manner_.format)) {
+            hear_deflated(opcode, in.substr(header, size));
+        } else {
+            EXPECT_EQ(byte(0) & 0xF0, 0x80U) << "neither fragments nor reserved bits";
+            hear(opcode, in.substr(header, size));
+        }
         return header + size;
+    }
+
+    void hear_deflated(unsigned opcode, std::string_view payload) {
+        ASSERT_TRUE(opcode == 1 || opcode == 2) << "of a control frame nothing is compressed";
+        const std::optional<std::string> message = websocket::test::unsqueezed(payload);
+        ASSERT_TRUE(message) << "it does not inflate";
+        ASSERT_LT(payload.size(), message->size()) << "it was not worth it";
+        ++deflated_;
+        hear(opcode, *message);
     }
 
     void take_blocks() {
@@ -176,7 +196,7 @@ private:
         if (opcode == 8) return on_close(payload);
         if (opcode == 9) return replies_.push_back({10, std::string(payload)});
         if (opcode == 10) return on_pong(payload);
-        manner_.format == Format::json ? hear_json(opcode, payload) : hear_text(opcode, payload);
+        is_json(manner_.format) ? hear_json(opcode, payload) : hear_text(opcode, payload);
     }
 
     void hear_text(unsigned opcode, std::string_view payload) {
@@ -317,6 +337,7 @@ private:
     std::string unparsed_;
     EventStreamReader blocks_;
     int signs_of_life_ = 0;
+    int deflated_ = 0;
     std::vector<std::string> pings_;
     std::vector<std::string> pongs_and_answers_;
     std::vector<Reply> replies_;

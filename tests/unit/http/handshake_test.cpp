@@ -35,12 +35,12 @@ Request with(std::string_view from, std::string_view to) {
 }
 
 unsigned status_of(const Request &request) {
-    const auto answered = shake_hands(request);
+    const auto answered = shake_hands(request, false);
     return std::holds_alternative<Handshake>(answered) ? 101 : std::get<Reply>(answered).status;
 }
 
 std::string accepted(const Request &request) {
-    const auto answered = shake_hands(request);
+    const auto answered = shake_hands(request, false);
     return std::holds_alternative<Handshake>(answered) ? std::get<Handshake>(answered).answer : "";
 }
 
@@ -86,7 +86,7 @@ TEST(Handshake, each_flaw_gets_its_status) {
 }
 
 TEST(Handshake, a_wrong_version_is_told_the_right_one) {
-    const auto answered = shake_hands(with("Version: 13", "Version: 12"));
+    const auto answered = shake_hands(with("Version: 13", "Version: 12"), false);
     EXPECT_NE(std::get<Reply>(answered).headers.find("Sec-WebSocket-Version: 13\r\n"), std::string::npos);
 }
 
@@ -99,4 +99,22 @@ TEST(Handshake, the_first_protocol_that_is_known_is_chosen_and_none_is_no_refusa
     const std::string none = protocols("other");
     EXPECT_TRUE(none.starts_with("HTTP/1.1 101"));
     EXPECT_EQ(none.find("Sec-WebSocket-Protocol"), std::string::npos);
+}
+
+TEST(Handshake, compression_is_agreed_on_where_it_may_be_and_is_offered_in_any_line) {
+    const std::string small = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n";
+    const std::string good_one = "Sec-WebSocket-Extensions: x, permessage-deflate; client_max_window_bits\r\n";
+    const auto answered = [](const std::string &lines, bool deflate) {
+        return std::get<Handshake>(shake_hands(with("Host: h\r\n", "Host: h\r\n" + lines), deflate));
+    };
+    const Handshake agreed = answered(small + good_one, true);
+    EXPECT_TRUE(agreed.deflated);
+    EXPECT_TRUE(agreed.answer.ends_with(
+        "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+        "client_max_window_bits=15\r\n\r\n"))
+        << agreed.answer;
+    for (const Handshake &plain : {answered(small, true), answered("", true), answered(small + good_one, false)}) {
+        EXPECT_FALSE(plain.deflated);
+        EXPECT_EQ(plain.answer.find("Sec-WebSocket-Extensions"), std::string::npos);
+    }
 }

@@ -123,6 +123,29 @@ TEST(BeastClient, hears_text_and_binary_in_order_pings_and_closes) {
     server.wait_for_listeners(0);
 }
 
+TEST(BeastClient, hears_and_says_compressed_messages) {
+    Server server({{"batch_interval_ms", 0}, {"deflate", 1}, {"deflate_min_bytes", 10}});
+    BeastClient client(server.port, "mempool.v1.json");
+    EXPECT_EQ(client.answered(beast::http::field::sec_websocket_extensions),
+              "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=15");
+    EXPECT_TRUE(client.reads().starts_with(R"(text:{"type":"hello")"));
+    for (const std::size_t size : {0, 1, 100, 1000, 60'000}) {
+        const std::string message(size, 'x');
+        EXPECT_EQ(server.publish(message), 1U);
+        EXPECT_NE(client.reads().find(R"("data":")" + message + R"("})"), std::string::npos) << size;
+        client.says(R"({"type":"tx","data":"pay","ref":"r"})" + std::string(size, ' '));
+        std::string batch = client.reads();
+        std::string accepted = client.reads();
+        if (batch.starts_with(R"(text:{"type":"accepted")")) batch.swap(accepted);
+        EXPECT_TRUE(accepted.starts_with(R"(text:{"type":"accepted","ref":"r")")) << accepted;
+        EXPECT_NE(batch.find(R"("applied":1,"total":1)"), std::string::npos) << batch;
+    }
+    client.says(R"({"type":"tx","data":"pay"})" + std::string(70'000, ' '));
+    const auto [error, code] = client.reads_the_end();
+    EXPECT_EQ(error, beast::websocket::error::closed);
+    EXPECT_EQ(code, beast::websocket::close_code::too_big);
+}
+
 TEST(BeastClient, submits_as_json_hears_the_outcome_and_the_end) {
     Server server({{"batch_interval_ms", 0}});
     BeastClient client(server.port, "mempool.v1.json");
