@@ -71,7 +71,7 @@ private:
     const std::size_t capacity_;
     const SipHash::Secret secret_;
 
-    mutable std::mutex mutex_;  // guards all below; above only Intake's leaves
+    mutable std::mutex mutex_;                          // guards all below; above only Intake's leaves
     std::unordered_map<Digest, Kept, FirstWord> kept_;  // by the key's digest
     std::deque<Digest> by_age_;                         // the same keys, the oldest first
 };

@@ -73,8 +73,7 @@ Listener::Held Listener::held() const {
 
 void Listener::admit(Newcomer newcomer, const sockaddr_storage &peer) {
     const int on = 1;
-    if (newcomer.reach() != Reach::unix_socket)
-        setsockopt(newcomer.socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (newcomer.reach() != Reach::unix_socket) setsockopt(newcomer.socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     Connections &own = *threads_.front();
     const Held now = held();  // who is only told to go takes nobody's place
     const bool is_room = now.all < max_connections_;

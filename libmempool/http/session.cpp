@@ -252,7 +252,7 @@ void Session::upgrade(Upgrade upgrade) {
     const auto self = shared_from_this();  // `early` lies in this session
     connections_.left(*this, Connections::Left::as_client);
     connections_.shard().attach(socket, upgrade.joining, std::move(upgrade.answer),
-                             {static_cast<char *>(early.data()), early.size()});
+                                {static_cast<char *>(early.data()), early.size()});
 }
 
 void Session::answer_with(Reply reply) {

@@ -220,8 +220,7 @@ TEST(Pool, a_start_without_descriptors_is_refused_at_each_of_them_and_leaves_the
             ASSERT_LT(n, 64);
             SCOPED_TRACE("descriptor " + std::to_string(n) + (all ? " and all after it, " : " alone, ") + threads +
                          " network threads");
-            const auto pool =
-                open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}, {"io_threads", threads}});
+            const auto pool = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}, {"io_threads", threads}});
             Status status;
             {
                 const test::FailingDescriptors failing(n, all);
