@@ -158,8 +158,10 @@ MEMPOOL_API mempool_status mempool_option_at(size_t index, mempool_option_view *
  * 5 LIFE.  OPEN --start--> RUNNING --stop, request_stop--> DRAINING --> STOPPED.  One way; to start again, open a new pool.
  *
  * Any number of pools may live in one process. The library changes no signal disposition, registers no atexit function, starts no
- * thread before mempool_start and prints nothing. Its threads block all signals but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGSYS,
- * so that a fault inside a callback reaches the host's handler for it.
+ * thread before mempool_start and prints nothing. A pool's threads: one for the batches (mempool-batch), where it listens as many for the
+ * network as the option io_threads says (mempool-net, mempool-net1 ...), which share the clients, and one for event and log callbacks
+ * (mempool-call) once there are any. They block all signals but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGSYS, so that a fault
+ * inside a callback reaches the host's handler for it.
  */
 typedef struct mempool mempool;
 

@@ -32,6 +32,8 @@ constexpr std::array<OptionRow, option_count> table{{
      "a listening socket handed over (systemd), which is copied; -1: none"},
     {Option::route_prefix, text, "route_prefix", "path", 0, 255, 0, "", "0.1",
      "what stands before every route, such as /live"},
+    {Option::io_threads, integer, "io_threads", "threads", 0, 256, 1, "1", "0.1",
+     "network threads, which share the clients; 0: one per core that the process may run on"},
     {Option::max_connections, integer, "max_connections", "connections", 1, 10'000'000, 100'000, "100000", "0.1",
      "connections held at once; one more is answered 503"},
     {Option::ring_capacity, integer, "ring_capacity", "events", 1, 1 << 20, 1024, "1024", "0.1",

@@ -21,6 +21,7 @@ enum class Option : std::size_t {
     listen_unix,
     listen_fd,
     route_prefix,
+    io_threads,
     max_connections,
     ring_capacity,
     ring_bytes,

@@ -18,7 +18,7 @@ SipHash::Secret random_secret() {
 
 }  // namespace
 
-/// All the memory for a key, had before its transactions are queued: once they are accepted, nothing can fail. Gives it back unless kept.
+/// Under mutex_. All the memory for a key, had before its transactions are queued: once they are accepted, nothing can fail. Gives it back unless kept.
 class Idempotency::Place {
 public:
     Place(Idempotency &keys, const Digest &key, const Digest &transactions) : keys_(keys) {
@@ -65,6 +65,7 @@ Status Idempotency::submit(Intake &intake, std::string_view key, std::span<std::
     if (capacity_ == 0 || key.empty()) return intake.submit_many(transactions, submitted.first, at_once, claim);
     const Digest its_key = digest_of(key);
     const Digest its_transactions = digest_of(transactions);
+    const std::lock_guard lock(mutex_);
     if (const auto before = kept_.find(its_key); before != kept_.end()) {
         if (before->second.transactions != its_transactions)
             return {Code::conflict,

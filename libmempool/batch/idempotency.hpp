@@ -2,7 +2,10 @@
 /// Submissions that bring a key: a client that did not hear the answer asks again with the same key, and is told the id it was given the
 /// first time, instead of being served twice (docs/spec/wire.md, POST /tx).
 ///
-/// Owned by the pool; network thread only, whichever way the submission came. Lives in memory: it begins empty with each start.
+/// Owned by the pool; any network thread, whichever way the submission came. Lives in memory: it begins empty with each start.
+///
+/// Whether a key has come before and the queue's taking its transactions are one step for all threads: so mutex_ is held over the queue's
+/// lock and the completion queue's, which are leaves. What is long, the digests, comes before it; who brings no key takes no lock here.
 ///
 /// Invariants: at most `capacity` keys are kept, the oldest go first, and only for an accepted one; a key that was refused is not kept,
 /// and nobody leaves for it. Neither key nor body is kept, but a digest of each under a secret of this pool's (base/siphash).
@@ -11,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,7 +48,10 @@ public:
     Status submit(Intake &intake, std::string_view key, std::span<std::string> transactions, Submitted &submitted,
                   const Claim &claim = {});
 
-    std::size_t kept() const { return kept_.size(); }
+    std::size_t kept() const {
+        const std::lock_guard lock(mutex_);
+        return kept_.size();
+    }
 
 private:
     using Digest = SipHash::Digest;
@@ -63,6 +70,8 @@ private:
 
     const std::size_t capacity_;
     const SipHash::Secret secret_;
+
+    mutable std::mutex mutex_;                          // guards all below; above only Intake's leaves
     std::unordered_map<Digest, Kept, FirstWord> kept_;  // by the key's digest
     std::deque<Digest> by_age_;                         // the same keys, the oldest first
 };

@@ -68,6 +68,7 @@ void Audience::join(int socket, const Joining &joining, std::string preamble, st
         seat = take_seat(socket, joining);
     } catch (...) {
         kernel_.end(socket);
+        gone_.add(1);
         throw;
     }
     try {
@@ -326,6 +327,7 @@ void Audience::abort(SeatId seat, Liveness::Verdict why) {
 }
 
 int Audience::leave(SeatId seat) {
+    gone_.add(1);  // first: who sees one listener fewer sees this too
     ring_.unsubscribe();
     if (const auto who = speakers_.left(seat); who && inbox_ != nullptr) inbox_->left(*who);
     return seats_.release(seat);

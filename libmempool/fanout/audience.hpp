@@ -101,6 +101,8 @@ public:
     std::uint64_t clients(Format format) const { return seats_.count_of(format); }
     const Seats::Closed &closed() const { return seats_.closed(); }
     std::uint64_t messages_ignored() const { return messages_ignored_.get(); }
+    /// Of all whom join() took, those who have left, or found no memory for a seat.
+    std::uint64_t gone() const { return gone_.get(); }
 
 private:
     SeatId take_seat(int socket, const Joining &joining);
@@ -158,6 +160,7 @@ private:
     std::uint64_t turn_began_at_ = 0;  // of what it has inflated
     Inbox *inbox_ = nullptr;
     Count messages_ignored_;
+    Count gone_;
     Reconnect reconnect_;
     Presence presence_;
     SeatId sweep_at_ = 0;

@@ -66,8 +66,11 @@ void Shard::on_news() {
     sockets_.news([&] { rung = wake_.take(); },
                   [&](SeatId seat, Readiness readiness) { audience_.on_socket(seat, readiness); });
     if (leaving_) leave();
-    if (rung) audience_.news();
-    if (rung && !scheduled_) audience_.turn();
+    if (rung) {
+        for (Tenant *tenant : tenants_) tenant->rung();
+        audience_.news();
+        if (!scheduled_) audience_.turn();
+    }
     go_on();
 }
 

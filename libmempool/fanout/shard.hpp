@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// A network thread: its io_context, the clients of the stream that it serves (an audience), and one timer for all deadlines on it.
-/// Owned by the pool. run() is the thread; all else is for that thread alone, but for drain() and cut(), which any thread may call,
-/// and the audience's counts.
+/// Owned by the pool. run() is the thread; all else is for that thread alone, but for ring(), drain() and cut(), which any thread may call,
+/// and the audience's counts. A pool has one or several, which share nothing but the ring.
 ///
 /// An upgraded socket leaves Asio: the sockets of the audience are watched by an epoll set of their own, which is itself one descriptor
 /// in the io_context; so an idle client costs neither a handler nor a timer. The ring rings an eventfd in that set, once for each time
@@ -55,6 +55,8 @@ public:
     /// The network thread.
     void run() noexcept;
 
+    /// Any thread, any lock held: its tenants are told so, on its own thread.
+    void ring() noexcept { wake_.ring(); }
     /// Any thread, after the ring was closed: every client hears the rest and then close 1001; nobody new comes in.
     void drain();
     /// Any thread: ends every connection now.

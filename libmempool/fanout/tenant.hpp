@@ -11,6 +11,8 @@ class Tenant {
 public:
     /// Ends what is past its deadline, and gives the earliest deadline left, or `never`.
     virtual Instant expire(Instant now) = 0;
+    /// Somebody rang (Shard::ring), for this one or for nothing. After a std::bad_alloc, again.
+    virtual void rung() {}
     /// The pool drains: takes nobody new, ends who is idle, lets the others finish until the deadline.
     virtual void drain(Instant deadline) = 0;
     /// Ends everybody now.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Who waits on the network thread for the outcome of a transaction: HTTP sessions, and clients of the stream. Whoever settles hands them
-/// one list a tick, by a completion queue whose descriptor is watched here; each is told on the network thread.
-/// Owned by the listener; network thread only, but for the completion queue.
+/// Who waits on one network thread for the outcome of a transaction: HTTP sessions, and clients of the stream. Whoever settles hands them
+/// one list a tick, by a completion queue whose descriptor is watched here; each is told on that thread.
+/// Owned by its connections; network thread only, but for the completion queue.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -31,7 +31,7 @@ void Door::accept() {
             accept4(socket_.fd(), reinterpret_cast<sockaddr *>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket >= 0) {
             // Where it throws, whoever could not be taken in is gone and who was has a deadline; Listener::expire() waits again.
-            listener_.admit(socket, peer, socket_.reach());
+            listener_.admit(Newcomer(socket, socket_.reach()), peer);
             continue;
         }
         switch (errno) {

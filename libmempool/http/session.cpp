@@ -7,7 +7,7 @@
 #include <new>
 #include <utility>
 
-#include "http/listener.hpp"
+#include "http/connections.hpp"
 #include "http/prefix.hpp"
 #include "http/transactions.hpp"
 
@@ -41,12 +41,12 @@ Reply others_hold_all() {
 
 }  // namespace
 
-Session::Session(Socket socket, Listener &listener, Reach reach)
-    : socket_(std::move(socket)), listener_(listener), reach_(reach), buffer_(buffer_max_bytes) {}
+Session::Session(Socket socket, Connections &connections, Reach reach)
+    : socket_(std::move(socket)), connections_(connections), reach_(reach), buffer_(buffer_max_bytes) {}
 
 void Session::start() {
     new_request();
-    await(Stage::idle, listener_.limits().header_timeout);
+    await(Stage::idle, connections_.limits().header_timeout);
     read();
 }
 
@@ -58,7 +58,7 @@ void Session::refuse(Reply reply) {
 void Session::await(Stage stage, milliseconds timeout) {
     stage_ = stage;
     deadline_ = std::min(Clock::now() + timeout, drain_deadline_);
-    listener_.expect(deadline_);
+    connections_.expect(deadline_);
 }
 
 void Session::new_request() {
@@ -89,7 +89,7 @@ void Session::on_read(const boost::system::error_code &error, std::size_t bytes)
     if (error) return end();
     if (stage_ == Stage::lingering) return read();
     buffer_.commit(bytes);
-    if (stage_ == Stage::idle) await(Stage::header, listener_.limits().header_timeout);
+    if (stage_ == Stage::idle) await(Stage::header, connections_.limits().header_timeout);
     advance();
 }
 
@@ -119,10 +119,10 @@ bool Session::begin_body() {
     }
     Request &request = parser_->get();
     resolve_target(request);
-    const auto path = below(listener_.services().prefix, path_of(request.target()));
+    const auto path = below(connections_.services().prefix, path_of(request.target()));
     many_ = path == many_path;
     route_ = path ? route_of(path->empty() ? "/" : *path) : Route::other;
-    auto admission = listener_.services().who_may_ask.admit(request, reach_);
+    auto admission = connections_.services().who_may_ask.admit(request, reach_);
     if (admission.refusal) {
         answer_with(std::move(*admission.refusal));
         return false;
@@ -132,12 +132,12 @@ bool Session::begin_body() {
         on_parse_error(Error::body_limit);
         return false;
     }
-    if (many_ && !(share_ = listener_.many().take(0))) {
+    if (many_ && !(share_ = connections_.many().take(0))) {
         answer_with(others_hold_all());
         return false;
     }
     if (gate_.chunked()) parser_->body_limit(body_max_bytes());
-    await(Stage::body, listener_.limits().body_timeout);
+    await(Stage::body, connections_.limits().body_timeout);
     if (parser_->is_done() || request.version() < 11 ||
         !beast::iequals(request[beast::http::field::expect], "100-continue"))
         return true;
@@ -146,7 +146,7 @@ bool Session::begin_body() {
 }
 
 std::size_t Session::body_max_bytes() const {
-    return many_ ? listener_.limits().request_max_bytes : listener_.limits().tx_max_bytes;
+    return many_ ? connections_.limits().request_max_bytes : connections_.limits().tx_max_bytes;
 }
 
 void Session::take_body() {
@@ -200,7 +200,7 @@ void Session::on_request() {
     keep_alive_ = request.version() == 11 && request.keep_alive() && !draining_;
     auto answered = [&]() -> std::variant<Reply, Upgrade, Wait> {
         try {
-            return answer(request, listener_.services(), listener_.awaited());
+            return answer(request, connections_.services(), connections_.awaited());
         } catch (const std::bad_alloc &) {
             return unavailable("full", "out of memory; try again");
         }
@@ -214,7 +214,7 @@ void Session::on_request() {
 
 void Session::wait_for(Wait wait) {
     try {
-        listener_.awaited().wait_for(
+        connections_.awaited().wait_for(
             wait.ticket,
             [waiting = weak_from_this()](const Completion &settled) {
                 if (const auto self = waiting.lock()) self->on_outcome(settled);
@@ -246,23 +246,23 @@ void Session::upgrade(Upgrade upgrade) {
     boost::system::error_code error;
     const int socket = socket_.release(error);
     if (error) return end();
-    listener_.counts().answered(route_, upgrade.status);
+    connections_.counts().answered(route_, upgrade.status);
     const auto early = buffer_.data();
     stage_ = Stage::ended;
     const auto self = shared_from_this();  // `early` lies in this session
-    listener_.left(*this);
-    listener_.shard().attach(socket, upgrade.joining, std::move(upgrade.answer),
-                             {static_cast<char *>(early.data()), early.size()});
+    connections_.left(*this, Connections::Left::as_client);
+    connections_.shard().attach(socket, upgrade.joining, std::move(upgrade.answer),
+                                {static_cast<char *>(early.data()), early.size()});
 }
 
 void Session::answer_with(Reply reply) {
-    await(Stage::answering, listener_.limits().body_timeout);
+    await(Stage::answering, connections_.limits().body_timeout);
     try {
         // Where the request was not read to its end, no other can follow.
         keep_alive_ = keep_alive_ && !reply.close;
         reply.headers += cors_headers_;
         out_ = wire_bytes(reply, head_, keep_alive_);
-        if (!refused_) listener_.counts().answered(route_, reply.status);  // a connection refused is no request
+        if (!refused_) connections_.counts().answered(route_, reply.status);  // a connection refused is no request
         asio::async_write(socket_, asio::buffer(out_),
                           [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
                               self->on_written(error);
@@ -280,15 +280,15 @@ void Session::on_written(const boost::system::error_code &error) {
     new_request();
     if (buffer_.size() == 0) {
         if (draining_) return end();  // idle: it was not told to close, and would hold the stop until the deadline
-        await(Stage::idle, listener_.limits().keepalive_timeout);
+        await(Stage::idle, connections_.limits().keepalive_timeout);
         return read();
     }
-    await(Stage::header, listener_.limits().header_timeout);
+    await(Stage::header, connections_.limits().header_timeout);
     advance();
 }
 
 void Session::linger() {
-    await(Stage::lingering, listener_.limits().close_timeout);
+    await(Stage::lingering, connections_.limits().close_timeout);
     boost::system::error_code ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
     buffer_.clear();
@@ -307,7 +307,7 @@ void Session::expire() {
                                                                    : "the request's body did not come in time"));
         }
         case Stage::waiting:
-            listener_.awaited().forget(waiting_.ticket);
+            connections_.awaited().forget(waiting_.ticket);
             return answer_with(std::move(waiting_.late));
         case Stage::idle:
         case Stage::answering:
@@ -327,14 +327,14 @@ void Session::drain(Instant deadline) {
 
 void Session::end() {
     if (stage_ == Stage::ended) return;
-    if (stage_ == Stage::waiting) listener_.awaited().forget(waiting_.ticket);
+    if (stage_ == Stage::waiting) connections_.awaited().forget(waiting_.ticket);
     stage_ = Stage::ended;
     const auto self = shared_from_this();
     boost::system::error_code ignored;
     // First of all the connection ends, even if a forked child holds a copy of the descriptor.
     socket_.shutdown(Socket::shutdown_both, ignored);
     socket_.close(ignored);
-    listener_.left(*this);
+    connections_.left(*this, Connections::Left::for_good);
 }
 
 }  // namespace mempool::http

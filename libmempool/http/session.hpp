@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// One HTTP connection, until it ends or becomes a client of the stream. Network thread only. Owned by its Listener and by the
+/// One HTTP connection, until it ends or becomes a client of the stream. Network thread only. Owned by its Connections and by the
 /// asynchronous operation under way.
 ///
 ///   IDLE ---first byte---> HEADER ---> BODY ---> ANSWERING ---> IDLE (keep-alive) or, pipelined, HEADER
@@ -36,7 +36,7 @@
 
 namespace mempool::http {
 
-class Listener;
+class Connections;
 
 class Session : public std::enable_shared_from_this<Session> {
 public:
@@ -53,7 +53,7 @@ public:
     };
 
     /// reach: of the place where it came in.
-    Session(Socket socket, Listener &listener, Reach reach);
+    Session(Socket socket, Connections &connections, Reach reach);
 
     /// Reads the first request.
     void start();
@@ -92,7 +92,7 @@ private:
     void linger();
 
     Socket socket_;
-    Listener &listener_;
+    Connections &connections_;
     const Reach reach_;
     Stage stage_ = Stage::idle;
     Instant deadline_ = never;

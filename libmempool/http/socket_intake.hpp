@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Transactions that come over the WebSocket: the inbox of the audience, which submits what a JSON client says and answers it. Never waits:
-/// a full queue is told at once. Owned by a listener; network thread only.
+/// a full queue is told at once. Owned by the connections of a network thread; that thread only.
 ///
 ///   message ---> intake ---refused---> `refused`
 ///                  '---> `accepted` ---wait, settled---> `outcome`, on this thread, by Awaited

@@ -6,8 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "fanout/shard.hpp"
-#include "http/listener.hpp"
+#include "pool/network.hpp"
 #include "pool/pool.hpp"
 
 namespace mempool {
@@ -39,34 +38,15 @@ Counters Pool::stats() const {
     now[apply_time_ns] = batcher_.apply_time_ns();
     now[ring_length] = retained.events;
     now[ring_bytes] = retained.bytes;
-    now[connections] = http_counts_.sessions.get();
-    now[connections_accepted] = http_counts_.accepted.get();
-    now[connections_refused_max] = http_counts_.refused_max.get();
-    now[connections_refused_rate] = http_counts_.refused_rate.get();
-    now[accept_pauses] = http_counts_.accept_pauses.get();
     now[log_lost] = log_.lost();
-    if (state() == State::open || !shard_) return now;
-    const Audience &audience = shard_->audience();
-    now[clients_text] = audience.clients(Format::text);
-    now[clients_json] = audience.clients(Format::json);
-    now[clients_sse_text] = audience.clients(Format::sse_text);
-    now[clients_sse_json] = audience.clients(Format::sse_json);
-    now[connections] += now[clients_text] + now[clients_json] + now[clients_sse_text] + now[clients_sse_json];
-    now[events_sent] = audience.events_sent();
-    now[events_missed] = audience.events_missed();
-    now[messages_ignored] = audience.messages_ignored();
-    now[clients_closed_slow] = audience.closed().slow.get();
-    now[clients_closed_silent] = audience.closed().silent.get();
-    now[clients_closed_stalled] = audience.closed().stalled.get();
+    if (state() != State::open && network_) network_->count(now);
     return now;
 }
 
 Observation Pool::observe() const {
     Observation now;
     now.counters = stats();
-    for (std::size_t route = 0; route < route_count; ++route)
-        for (std::size_t status = 0; status < status_classes.size(); ++status)
-            now.answers[route][status] = http_counts_.answers[route][status].get();
+    if (state() != State::open && network_) network_->count(now.answers);
     switch (state()) {
         case State::open:
             now.state = "open";
@@ -87,7 +67,7 @@ Observation Pool::observe() const {
 
 /// The first words of the log, when nothing can fail any more.
 void Pool::tell_start() {
-    if (!listener_) return log_.write(LogLevel::info, "started, in process only");
+    if (!network_) return log_.write(LogLevel::info, "started, in process only");
     if (const std::string &host = options_.text(Option::listen_host); !host.empty())
         log_.write(LogLevel::info, "listening on %s port %d", host.c_str(), static_cast<int>(port_));
     if (const std::string &path = options_.text(Option::listen_unix); !path.empty())
@@ -95,6 +75,7 @@ void Pool::tell_start() {
                    is_printable(path) ? path.c_str() : "of listen_unix");
     if (const std::int64_t fd = options_[Option::listen_fd]; fd >= 0)
         log_.write(LogLevel::info, "listening on the handed-over descriptor %d", static_cast<int>(fd));
+    if (network_->threads() > 1) log_.write(LogLevel::info, "%zu network threads", network_->threads());
     rlimit files{};
     const auto wanted = static_cast<rlim_t>(options_[Option::max_connections]);
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) return;

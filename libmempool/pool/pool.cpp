@@ -16,8 +16,8 @@
 #include "base/fork.hpp"
 #include "base/memory.hpp"
 #include "base/utf8.hpp"
-#include "fanout/shard.hpp"
-#include "http/listener.hpp"
+#include "http/places.hpp"
+#include "pool/network.hpp"
 
 namespace mempool {
 namespace {
@@ -93,7 +93,8 @@ Status Pool::start() {
             const bool listened_to = !callbacks_.empty() || log_.has_sink();
             const std::lock_guard lock(mutex_);
             spawn("mempool-batch", &Pool::batch_thread);
-            if (shard_) spawn("mempool-net", &Pool::network_thread);
+            for (std::size_t thread = 0; network_ && thread < network_->threads(); ++thread)
+                spawn(Network::name_of(thread), [thread](Pool &pool) { pool.network_->run(thread); });
             if (listened_to) spawn_callback_thread();
         }
     } catch (const std::bad_alloc &) {
@@ -127,8 +128,7 @@ void Pool::undo_start() {
         threads.swap(threads_);
     }
     for (std::thread &thread : threads) thread.join();
-    listener_.reset();
-    shard_.reset();
+    network_.reset();
     const std::lock_guard lock(mutex_);
     starting_ = false;
     callback_thread_ = false;
@@ -138,7 +138,7 @@ void Pool::undo_start() {
 }
 
 /// Under mutex_. Throws std::system_error where there is no thread to be had.
-void Pool::spawn(const char *name, void (Pool::*body)()) {
+void Pool::spawn(const std::string &name, const std::function<void(Pool &)> &body) {
     threads_.reserve(threads_.size() + 1);
     // The host's signals are for the host's threads. A fault is not: blocked, it would end the process without the host's handler
     // for it (a crash reporter, Python's faulthandler, a runtime's null check), though it is the host's own code that apply runs.
@@ -149,9 +149,9 @@ void Pool::spawn(const char *name, void (Pool::*body)()) {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         threads_.emplace_back([self = shared_from_this(), name, body] {
-            pthread_setname_np(pthread_self(), name);
+            pthread_setname_np(pthread_self(), name.c_str());
             if (!self->pass_gate()) return;
-            (self.get()->*body)();
+            body(*self);
             self->thread_ended();
         });
     } catch (...) {
@@ -170,6 +170,30 @@ void Pool::spawn_callback_thread() {
     callback_thread_ = true;
 }
 
+/// Without a place to listen there is no network. Where it fails, start() lets go of what was made.
+Status Pool::make_network() {
+    std::vector<http::ListenSocket> places;
+    if (Status status = http::listen_everywhere(options_, places); !status.ok() || places.empty()) return status;
+    const std::uint16_t port = http::port_of(places);
+    http::Services services{intake_,
+                            idempotency_,
+                            outcomes_,
+                            draining_,
+                            options_[Option::dashboard] != 0,
+                            options_[Option::metrics] != 0,
+                            main_topic,
+                            [this] { return observe(); },
+                            http::WhoMayAsk(options_.text(Option::origins), options_.text(Option::hosts),
+                                            options_.text(Option::route_prefix)),
+                            http::SlowRule(options_.text(Option::slow_default), options_.text(Option::slow_allowed)),
+                            options_.text(Option::route_prefix),
+                            options_[Option::deflate] != 0};
+    network_ = std::make_unique<Network>(options_, topic_.ring, log_, std::move(services), std::move(places));
+    const std::lock_guard lock(mutex_);
+    port_ = port;
+    return {};
+}
+
 /// False where start() failed after all.
 bool Pool::pass_gate() {
     std::unique_lock lock(mutex_);
@@ -183,12 +207,8 @@ void Pool::batch_thread() {
     log_.write(LogLevel::info, "draining: all that was accepted has been applied, listeners hear the rest");
     finish_completions();
     topic_.ring.close();
-    if (shard_) once_there_is_memory([this] { shard_->drain(); });
+    if (network_) network_->drain();
     callbacks_.finish();
-}
-
-void Pool::network_thread() {
-    shard_->run();
 }
 
 void Pool::callback_thread() {
@@ -245,7 +265,7 @@ Status Pool::stop(std::int64_t timeout_ms) {
         changed_.wait(lock, stopped);
     } else if (!changed_.wait_until(lock, deadline, stopped)) {
         lock.unlock();
-        if (shard_) shard_->cut();
+        if (network_) network_->cut();
         lock.lock();
         if (!changed_.wait_until(lock, Clock::now() + cut_grace, stopped))
             return {Code::timeout,
@@ -295,7 +315,7 @@ void Pool::abandon() {
     if (!alive) return;
     begin_drain();
     try {
-        if (shard_) shard_->cut();
+        if (network_) network_->cut();
     } catch (const std::bad_alloc &) {
         // Its clients are not cut, then, but hear the rest, as at any other stop.
     }

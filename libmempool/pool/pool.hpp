@@ -8,7 +8,7 @@
 /// still it is remembered, and start() goes on to DRAINING by itself.
 ///
 /// Stopping runs by itself: the queue closes; the batch thread applies what was accepted and ends; with that the ring closes, so that
-/// every listener hears the rest; the network thread closes its clients and ends, the callback thread likewise. stop() only starts
+/// every listener hears the rest; each network thread closes its clients and ends, the callback thread likewise. stop() only starts
 /// that, waits, cuts the network when its time is up, and joins.
 ///
 /// Any thread may call everything here. Each of its threads holds a reference to the pool, so that a pool whose last owner let go
@@ -40,16 +40,12 @@
 #include "batch/outcomes.hpp"
 #include "channel/queue.hpp"
 #include "channel/receiver.hpp"
-#include "http/counts.hpp"
 #include "pool/callbacks.hpp"
 #include "pool/topic.hpp"
 
 namespace mempool {
 
-class Shard;
-namespace http {
-class Listener;
-}
+class Network;
 
 class Pool : public std::enable_shared_from_this<Pool> {
 public:
@@ -117,11 +113,10 @@ private:
     enum class Gate { waiting, go, abort };
 
     Status make_network();
-    void spawn(const char *name, void (Pool::*body)());
+    void spawn(const std::string &name, const std::function<void(Pool &)> &body);
     void spawn_callback_thread();
     bool pass_gate();
     void batch_thread();
-    void network_thread();
     void callback_thread();
     void thread_ended();
     void begin_drain();
@@ -139,11 +134,9 @@ private:
     Queue queue_;
     Outcomes outcomes_;
     Intake intake_;
-    Idempotency idempotency_;  // network thread
+    Idempotency idempotency_;
     Batcher batcher_;
-    http::Counts http_counts_;
-    std::unique_ptr<Shard> shard_;  // set by start() before its threads pass the gate, then constant
-    std::unique_ptr<http::Listener> listener_;
+    std::unique_ptr<Network> network_;  // set by start() before its threads pass the gate, then constant
     // A stop was asked for, and the queue refuses or is about to. Set once, by a signal handler too; relaxed: it only chooses words.
     std::atomic<bool> draining_{false};
 

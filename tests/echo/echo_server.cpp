@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -32,6 +33,7 @@
 #include "channel/ring.hpp"
 #include "fanout/inbox.hpp"
 #include "fanout/shard.hpp"
+#include "http/connections.hpp"
 #include "http/counts.hpp"
 #include "http/listener.hpp"
 #include "http/places.hpp"
@@ -131,10 +133,12 @@ int main() {
         options.size(Option::tx_max_bytes),       options.size(Option::request_max_bytes),
         options.size(Option::request_max_bytes)};
     http::Counts counts;
-    http::Listener listener(shard, std::move(places), services, limits,
+    http::Connections connections(shard, services, limits, std::make_shared<http::Budget>(limits.requests_max_bytes),
+                                  counts);
+    http::Listener listener(shard, {&connections}, std::move(places),
                             http::Listener::Crowd{options.size(Option::max_connections), 0}, counts, log);
     Echo echo;
-    shard.set_inbox(&echo);  // instead of the listener's own
+    shard.set_inbox(&echo);  // instead of the connections' own
 
     std::thread network([&] { shard.run(); });
     std::printf("%u\n", port);

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "channel/queue.hpp"
@@ -122,4 +124,28 @@ TEST(Idempotency, a_key_has_1_to_255_bytes) {
     EXPECT_TRUE(Idempotency::check_key(std::string(255, '\xff')).ok());
     EXPECT_EQ(Idempotency::check_key("").code(), Code::invalid);
     EXPECT_EQ(Idempotency::check_key(std::string(256, 'k')).code(), Code::invalid);
+}
+
+TEST(Idempotency, of_several_threads_with_the_same_key_one_is_served_and_the_others_are_told_what_it_was_given) {
+    constexpr int keys = 2000;
+    Queue queue(keys * 2, 1 << 20);
+    Intake intake(queue, 20, keys * 2, 1 << 20);
+    intake.open();
+    Idempotency idempotency(keys);
+    std::vector<std::vector<std::uint64_t>> told(3);
+    std::vector<std::thread> threads;
+    for (auto &each : told)
+        threads.emplace_back([&] {
+            for (int key = 0; key < keys; ++key) {
+                std::string pay = "pay";
+                Idempotency::Submitted submitted;
+                EXPECT_TRUE(idempotency.submit(intake, std::to_string(key), {&pay, 1}, submitted).ok());
+                each.push_back(submitted.first);
+            }
+        });
+    for (std::thread &thread : threads) thread.join();
+    EXPECT_EQ(told[0], told[1]);
+    EXPECT_EQ(told[0], told[2]);
+    EXPECT_EQ(std::set(told[0].begin(), told[0].end()).size(), static_cast<std::size_t>(keys));
+    EXPECT_EQ(queue.length(), static_cast<std::size_t>(keys));
 }

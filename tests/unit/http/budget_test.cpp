@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
 using namespace mempool::http;
 
 TEST(Budget, shares_are_taken_up_to_the_last_byte_and_given_back) {
@@ -68,4 +73,27 @@ TEST(Budget, a_share_may_outlive_who_made_the_budget) {
     budget.reset();
     share.resize(2);
     EXPECT_TRUE(share);
+}
+
+TEST(Budget, several_threads_together_never_hold_more_and_nothing_is_lost) {
+    const auto budget = std::make_shared<Budget>(100);
+    std::atomic<std::size_t> most{0};
+    std::atomic<int> taken{0};
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 3; ++thread)
+        threads.emplace_back([&] {
+            for (int round = 0; round < 20'000; ++round) {
+                Budget::Share share = budget->take(30);
+                if (share && share.grow(60)) ++taken;
+                std::size_t before = most;
+                const std::size_t held = budget->held();
+                while (held > before && !most.compare_exchange_weak(before, held)) {
+                }
+                share.resize(10);
+            }
+        });
+    for (std::thread &thread : threads) thread.join();
+    EXPECT_GT(taken, 0);
+    EXPECT_LE(most, 100U);
+    EXPECT_EQ(budget->held(), 0U);
 }

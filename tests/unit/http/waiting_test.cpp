@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-/// An HTTP request that waits for an outcome watches it for just so long. The listener with its real thread, and outcomes that are settled
+/// An HTTP request that waits for an outcome watches it for just so long. The network side with its real thread, and outcomes that are settled
 /// by hand.
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,7 +26,9 @@ protected:
         port = places[0].port();
         const http::Session::Limits limits{
             milliseconds(5000), milliseconds(5000), milliseconds(5000), milliseconds(1000), 1000, 1000, 1000};
-        listener_.emplace(shard, std::move(places), services_, limits, http::Listener::Crowd{100, 0}, counts_, log_);
+        connections_.emplace(shard, services_, limits, std::make_shared<http::Budget>(1000), counts_);
+        listener_.emplace(shard, std::vector{&*connections_}, std::move(places), http::Listener::Crowd{100, 0}, counts_,
+                          log_);
         network_ = std::thread([this] { shard.run(); });
     }
     ~Waiting() override { stop(); }
@@ -68,6 +71,7 @@ private:
                                    http::WhoMayAsk("", "", ""),
                                    http::SlowRule("lag", "lag"),
                                    ""};
+    std::optional<http::Connections> connections_;
     std::optional<http::Listener> listener_;
     std::thread network_;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Lets the n-th allocation of the calling thread fail, or of the pools' network thread. Replaces the global operators: include it in one
+/// Lets the n-th allocation of the calling thread fail, or of the pools' network threads. Replaces the global operators: include it in one
 /// file of an executable only, whose shared libraries allocate with them too. Threads: any fails its own allocations, one at a time the
-/// network thread's.
+/// network threads'.
 /// Invariant: memory comes from malloc and goes back by free, so that sanitizers see it as before.
 #pragma once
 
@@ -22,18 +22,18 @@ inline thread_local bool fired = false;
 inline thread_local bool for_good = false;
 inline thread_local int left = 0;
 
-// Of the network thread
+// Of the network threads, all counted together
 inline std::atomic<int> network_left{-1};  // so many pass, then one fails; -1: none
 inline std::atomic<int> network_failed{0};
 
 inline bool on_network_thread() {
     std::array<char, 16> name{};
     pthread_getname_np(pthread_self(), name.data(), name.size());
-    return std::string_view(name.data()) == "mempool-net";
+    return std::string_view(name.data()).starts_with("mempool-net");
 }
 
 inline bool fails_on_network_thread() {
-    if (network_left < 0 || !on_network_thread() || network_left-- != 0) return false;
+    if (network_left < 0 || !on_network_thread() || network_left.fetch_sub(1) != 0) return false;
     ++network_failed;
     return true;
 }
@@ -61,7 +61,7 @@ public:
     Failing &operator=(const Failing &) = delete;
 };
 
-/// While it lives, the n-th allocation of the network thread fails, whichever pool's it is.
+/// While it lives, the n-th allocation of the network threads fails, whichever pool's it is.
 class FailingNetwork {
 public:
     explicit FailingNetwork(int n) {

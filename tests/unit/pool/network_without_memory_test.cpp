@@ -144,6 +144,10 @@ TEST(NetworkWithoutMemory, the_nth_allocation_of_an_upgrade_leaves_no_descriptor
             while (open_descriptors() > before && Clock::now() < limit) std::this_thread::yield();
             EXPECT_EQ(open_descriptors(), before);
             EXPECT_EQ(server.pool->stats()[Counter::connections], 0U);
+            WireClient after(server.port);
+            after.send(get("/healthz"));
+            ASSERT_EQ(status_of(after.read_answer()), 200);
+            EXPECT_EQ(server.pool->stats()[Counter::connections], 1U) << "none was counted as gone twice";
             if (network_failed == 0 || HasFailure()) break;
         }
 }

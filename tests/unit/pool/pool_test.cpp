@@ -6,9 +6,11 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "unit/pool/failing_descriptors.hpp"
+#include "unit/pool/failing_threads.hpp"
 
 using namespace mempool;
 
@@ -212,12 +214,13 @@ TEST(Pool, a_port_in_use_leaves_nothing_started_and_names_the_way_out) {
 // Asio's own exceptions are none of the standard library's: one that left start() would leave the pool starting for ever.
 TEST(Pool, a_start_without_descriptors_is_refused_at_each_of_them_and_leaves_the_pool_open) {
     int refused = 0;
-    for (const bool all : {false, true}) {
+    for (const auto &[all, threads] : {std::pair(false, "1"), std::pair(true, "1"), std::pair(true, "3")}) {
         bool fired = true;
         for (int n = 0; fired; ++n) {
             ASSERT_LT(n, 64);
-            SCOPED_TRACE("descriptor " + std::to_string(n) + (all ? " and all after it" : " alone"));
-            const auto pool = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}});
+            SCOPED_TRACE("descriptor " + std::to_string(n) + (all ? " and all after it, " : " alone, ") + threads +
+                         " network threads");
+            const auto pool = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}, {"io_threads", threads}});
             Status status;
             {
                 const test::FailingDescriptors failing(n, all);
@@ -235,6 +238,28 @@ TEST(Pool, a_start_without_descriptors_is_refused_at_each_of_them_and_leaves_the
         }
     }
     EXPECT_GE(refused, 6) << "the listening socket, the shard's wake, Asio's epoll set, the seats' epoll set";
+}
+
+TEST(Pool, a_start_without_one_of_its_threads_is_refused_and_leaves_the_pool_open) {
+    int refused = 0;
+    for (bool fired = true; fired;) {
+        SCOPED_TRACE("thread " + std::to_string(refused));
+        const auto pool = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}, {"io_threads", "3"}});
+        Status status;
+        {
+            const test::FailingThreads failing(refused);
+            status = pool->start();
+            fired = failing.fired();
+        }
+        if (fired) {
+            ++refused;
+            EXPECT_EQ(status.code(), Code::system) << status.detail();
+            EXPECT_EQ(pool->state(), Pool::State::open);
+            ASSERT_TRUE(pool->start().ok()) << "with threads it can be started after all";
+        }
+        ASSERT_TRUE(pool->stop(-1).ok());
+    }
+    EXPECT_EQ(refused, 4) << "the batch thread and three of the network";
 }
 
 TEST(Pool, sizes_are_checked_before_anything_is_queued) {

@@ -36,8 +36,10 @@ public:
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<std::uint16_t>(port));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (connect(socket_, reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0)
+        if (connect(socket_, reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0) {
+            close(socket_);
             throw std::runtime_error("connect failed");
+        }
     }
     /// On the unix socket at that path.
     explicit WireClient(const std::string &path) : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

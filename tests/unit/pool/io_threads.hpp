@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/// How many network threads the pools of a test have that does not say so itself: ctest runs some tests a second time with two.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+
+namespace mempool_test {
+
+/// MEMPOOL_TEST_IO_THREADS, or 1.
+inline std::int64_t io_threads() {
+    const char *given = std::getenv("MEMPOOL_TEST_IO_THREADS");
+    return given == nullptr ? 1 : std::atoi(given);
+}
+
+}  // namespace mempool_test
