@@ -137,17 +137,21 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     bench = Bench(given)
     whole: dict[str, object] = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "small": given.small, "machine": bench.machine}
+    inside: list[dict[str, object]] = []
+    failure = ""
     try:
         bench.make()
         for scenario in SCENARIOS:
             if scenario.name in given.only:
                 bench.alternate(scenario)
-        inside = bench.in_process() if "inprocess" in given.only else []
+        if "inprocess" in given.only:
+            inside = bench.in_process()
     except Failed as why:
-        print(f"bench: {why}", file=sys.stderr)
-        return 1
-    figures = report.summary(FIGURES, list(bench.commands), bench.raw, judge=not given.small)
-    whole |= {"versions": bench.versions, "skipped": bench.skipped, "figures": figures, "inprocess": inside, "raw": bench.raw}
+        failure = str(why)
+    except KeyboardInterrupt:
+        failure = "interrupted"
+    figures = report.summary(FIGURES, list(bench.commands), bench.raw, judge=not given.small and not failure)
+    whole |= {"versions": bench.versions, "skipped": bench.skipped, "figures": figures, "inprocess": inside, "raw": bench.raw, "failed": failure}
 
     print(report.table(figures))
     print(report.table_in_process(inside))
@@ -159,7 +163,9 @@ def main() -> int:
     if given.plots:
         for path in plots.draw(whole, given.plots):
             print(path)
-    return 0
+    if failure:
+        print(f"bench: the run failed; what is above is what it had by then: {failure}", file=sys.stderr)
+    return 1 if failure else 0
 
 
 if __name__ == "__main__":

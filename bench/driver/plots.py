@@ -69,12 +69,12 @@ def svg(figure: Mapping[str, object], where: str) -> str:
     for index, (server, spread, value) in enumerate(bars):
         y = TOP + ROW * index
         middle = y + 10
-        label = f"{ratio_shown(spread['median'])}   {shown(value['median'], unit)}" if ratios else shown(spread["median"], unit)
+        label = f"{ratio_shown(spread['median'])} · {shown(value['median'], unit)}" if ratios else shown(spread["median"], unit)
         lines += [
             f'<text x="{LEFT - 8}" y="{middle + 5}" text-anchor="end">{escape(server)}</text>',
             f'<rect class="{"ours" if server == "mempool" else "bar"}" x="{LEFT}" y="{y}" width="{max(1.0, x(spread["median"]) - LEFT):.1f}" height="20"/>',
             f'<line class="spread" x1="{x(spread["low"]):.1f}" y1="{middle}" x2="{x(spread["high"]):.1f}" y2="{middle}"/>',
-            f'<text x="{max(x(spread["high"]), x(spread["median"])) + 8:.1f}" y="{middle + 5}">{label}</text>',
+            f'<text x="{WIDTH - RIGHT + 12}" y="{middle + 5}">{label}</text>',
         ]
     for word, mark in marks:
         at = x(float(mark))

@@ -74,7 +74,7 @@ def test_the_report_says_what_was_measured_and_leaves_out_what_was_not(tmp_path:
     assert "4.0 ns (3.0 ns .. 12.0 ns)" in table and "1.200 (1.000 .. 1.500)" in table and "MISSED" in table
     drawn = list(plots.draw({"machine": {"cpu": "A & B", "kernel": "1", "page_table_isolation": False}, "figures": summed}, tmp_path))
     assert [path.name for path in drawn] == ["one.svg"]
-    assert "A &amp; B" in drawn[0].read_text() and ">1.200   4.0 ns<" in drawn[0].read_text()
+    assert "A &amp; B" in drawn[0].read_text() and ">1.200 · 4.0 ns<" in drawn[0].read_text()
 
 
 # ---- the load generator ----
