@@ -36,7 +36,7 @@ struct mempool_batch {
 struct mempool_event {
     core::Heard heard{};
     core::EpochPtr epoch{};  // keeps the one of `heard`, where this outlives the receiver
-    std::string text{};  // of all but a message, whose payload is its text
+    std::string text{};      // of all but a message, whose payload is its text
 
     const core::Message *message() const {
         return heard.event ? std::get_if<core::Message>(&heard.event->body) : nullptr;
