@@ -19,11 +19,17 @@ pub fn channel(capacity: usize) -> Events {
     broadcast::channel(capacity).0
 }
 
+/// What tungstenite's docs advise for many connections that say little. Its default is 128 KiB, and tungstenite 0.29 fills all of it with zeros
+/// before each attempt to read, of which there is one a wake-up here.
+const READ_BUFFER: usize = 4 * 1024;
+
 pub async fn upgrade(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
     // Subscribed before the client reads its 101: what is published from then on is for it too.
     let receiver = shared.events.subscribe();
     let feed = shared.feed;
-    upgrade.on_upgrade(move |socket| listen(socket, receiver, feed))
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .on_upgrade(move |socket| listen(socket, receiver, feed))
 }
 
 async fn listen(mut socket: WebSocket, mut events: broadcast::Receiver<Utf8Bytes>, feed: bool) {

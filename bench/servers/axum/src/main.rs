@@ -3,7 +3,8 @@
 //!
 //! Events: one `tokio::sync::broadcast` of 1,024, a receiver and a task for each WebSocket; a receiver that falls behind learns how many
 //! it missed. Transactions: one `tokio::sync::mpsc` of 65,536, whose only reader is the batch task. A message is one buffer that all
-//! tasks share (`Utf8Bytes`). What axum, hyper and tungstenite set by default stays as it is, but for TCP_NODELAY.
+//! tasks share (`Utf8Bytes`). What axum, hyper and tungstenite set by default stays as it is, but for TCP_NODELAY and the read buffer
+//! (src/events.rs), without which the peer would be slower and far bigger than it need be.
 //!
 //!     bench-axum [--threads N] [--feed]
 //!
