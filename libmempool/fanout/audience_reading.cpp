@@ -10,17 +10,17 @@ namespace mempool {
 namespace {
 
 constexpr int reads_at_once = 4;  // from one socket
-constexpr int compressed_reads_at_once = 64;
+constexpr int compressed_reads_at_once = 256;
 
 /// Of a client whose messages are answered, at once: each answer is at most some 20 times as long as the message (docs/architecture.md,
 /// Memory), and before more is read they have gone out.
 constexpr std::size_t answered_at_once = 8 * 1024;
 
-/// Of a client that may compress, at once: a kilobyte may hold a dozen messages of message_max_bytes each.
-constexpr std::size_t compressed_at_once = 1024;
+/// Of a client that may compress, at once: some 80 bytes may be a message of 64 KiB, a tenth of a millisecond's work.
+constexpr std::size_t compressed_at_once = 256;
 
-/// Inflated in one turn, for all clients together; then those who compress wait for the next. Half a millisecond's work.
-constexpr std::uint64_t inflated_a_turn = 256 * 1024;
+/// Inflated in one turn, for all clients together; then those who compress wait for the next.
+constexpr std::uint64_t inflated_a_turn = 64 * 1024;
 
 }  // namespace
 

@@ -126,8 +126,8 @@ TEST_F(DeflateTest, a_flood_of_bombs_waits_for_its_turns_and_all_have_them) {
     World::Peer &other = w.join(roomy);
     const std::string bomb = squeezed_text(std::string(size, 'x'));
     ASSERT_LT(bomb.size(), 120U);
-    const std::size_t in_one_read = 1024 / bomb.size() + 1;
-    const std::size_t most = (256 * 1024 / size + in_one_read);
+    const std::size_t in_one_read = 256 / bomb.size() + 1;
+    const std::size_t most = (64 * 1024 / size + in_one_read);
     std::string bombs;
     for (int count = 0; count < 500; ++count) bombs += bomb;
     std::vector<World::Peer *> flooders;
@@ -142,7 +142,7 @@ TEST_F(DeflateTest, a_flood_of_bombs_waits_for_its_turns_and_all_have_them) {
     EXPECT_LE(heard, most);
     int turns = 0;
     for (; left(0) + left(1) + left(2) > 0; ++turns) {
-        ASSERT_LT(turns, 2000);
+        ASSERT_LT(turns, 5000);
         w.publish(10);
         ASSERT_TRUE(w.turn());
         w.reads(other, std::string::npos);
@@ -150,7 +150,7 @@ TEST_F(DeflateTest, a_flood_of_bombs_waits_for_its_turns_and_all_have_them) {
         EXPECT_EQ(other.client.next(), w.tail()) << "the other hears each event in its turn";
         heard = w.audience().messages_ignored();
         const auto [least_left, most_left] = std::minmax({left(0), left(1), left(2)});
-        EXPECT_LE(most_left - least_left, 2 * 1024U) << "one is served before the others";
+        EXPECT_LE(most_left - least_left, 2 * 256U) << "one is served before the others";
     }
     EXPECT_GT(turns, 50);
     EXPECT_EQ(w.audience().messages_ignored(), 1500U);

@@ -139,7 +139,7 @@ TEST(AllocationFailure, of_submit_wait) {
 TEST(AllocationFailure, of_submit_many) {
     const auto call = [](World &world) {
         std::array<mempool_bytes, 20> many;
-        many.fill({long_text.data(), long_text.size()});
+        many.fill({large_text.data(), large_text.size()});
         return mempool_submit_many(world.pool, many.data(), many.size(), nullptr, &world.id);
     };
     const auto after = [](World &world) {

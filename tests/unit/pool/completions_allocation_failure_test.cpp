@@ -90,7 +90,7 @@ TEST(AllocationFailureOfCompletions, submit_many_gives_its_places_back) {
         options.struct_size = sizeof options;
         options.completions = world.completions;
         std::array<mempool_bytes, 2> many;
-        many.fill({long_text.data(), long_text.size()});
+        many.fill({large_text.data(), large_text.size()});
         return mempool_submit_many(world.pool, many.data(), many.size(), &options, &world.id);
     };
     const auto after = [](Reading &world) {
