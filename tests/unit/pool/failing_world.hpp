@@ -45,8 +45,7 @@ struct Config {
 
 using Settings = std::vector<std::array<const char *, 2>>;
 inline const Settings network = {{"listen_host", "127.0.0.1"}, {"listen_port", "0"}};
-inline const std::string long_text(100, 'x');   // never in a string's own bytes
-inline const std::string large_text(300, 'x');  // as a transaction: never in the queue's pages
+inline const std::string long_text(100, 'x');  // never in a string's own bytes
 
 inline std::int32_t reject_all(void *, mempool_batch *batch) {
     std::size_t count = 0;
