@@ -17,7 +17,7 @@ from clients import BINARY, LIMIT_S, TEXT, Frame, Lines, WebSocket, end, frame, 
 
 RUN_WITHIN_S = 240.0
 
-# 12 and 13 are about permessage-deflate, which is declined.
+# 12 and 13 are about permessage-deflate: the echo server takes it, but they have not been run to their end yet (1,000 messages a case).
 LEFT_OUT = ("12.*", "13.*")
 CASES = {"1": 16, "2": 11, "3": 7, "4": 10, "5": 20, "6": 145, "7": 37, "9": 54, "10": 1}
 
