@@ -11,7 +11,11 @@ namespace mempool {
 namespace {
 
 constexpr std::size_t spares_at_rest = 4;  // pages
-constexpr std::size_t spares_max = 16;
+
+/// How many empty pages are kept while there is work: what a full queue of small transactions needs, 40 bytes for each.
+std::size_t spares_max(std::size_t capacity) {
+    return spares_at_rest + capacity * 40 / sizeof(Page);
+}
 
 void tell_room(const std::vector<std::weak_ptr<RoomListener>> &listeners) {
     for (const auto &listener : listeners)
@@ -256,7 +260,8 @@ bool Queue::sleep(Lock &lock, std::size_t wake_at, Instant deadline) {
 
 void Queue::await_locked(Lock &lock, std::size_t limit, milliseconds gather) {
     gathers_ = gather.count() > 0;
-    for (; returns_ > 0 && spares_ < spares_max; --returns_, ++spares_) spare_.append(returned_.take_first());
+    for (; returns_ > 0 && spares_ < spares_max(capacity_); --returns_, ++spares_)
+        spare_.append(returned_.take_first());
     while (length_ == 0 && !refuses()) sleep(lock, 1, never);
     if (gathers_ && length_ > 0) {
         const Instant until = first_came_ + gather;
