@@ -43,8 +43,23 @@ Verdict Gate::look(std::string_view bytes) {
             too_large("the request's header is longer than 16 KiB");
         else
             step(bytes);
+        skip_plain(bytes);
     }
     return verdict_;
+}
+
+/// Goes past the bytes that change nothing, as most do; what decides, and the byte at a limit, is for step().
+void Gate::skip_plain(std::string_view bytes) {
+    const auto skip = [&](std::size_t most, auto is_plain) {
+        const std::size_t end = std::min({bytes.size(), header_max_bytes, mark_ + most});
+        while (position_ < end && is_plain(bytes[position_])) ++position_;
+    };
+    if (at_ == At::value)
+        skip(value_max_bytes, is_value_char);
+    else if (at_ == At::name)
+        skip(header_max_bytes, [](char c) { return is_alpha(c) || c == '-'; });
+    else if (at_ == At::target)
+        skip(target_max_bytes, is_target_char);
 }
 
 /// Looks at the byte at position_ and goes past it, unless it decides.

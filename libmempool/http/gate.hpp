@@ -74,6 +74,7 @@ private:
     };
 
     void step(std::string_view bytes);
+    void skip_plain(std::string_view bytes);
     void end_request_line(std::string_view bytes);
     void end_field(std::string_view name, std::string_view value);
     void end_block();

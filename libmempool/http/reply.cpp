@@ -3,6 +3,7 @@
 
 #include <ostream>  // before Beast's status.hpp, which needs it (Boost 1.90)
 
+#include <algorithm>
 #include <array>
 #include <boost/beast/http/status.hpp>
 #include <cstdio>
@@ -13,20 +14,26 @@
 namespace mempool::http {
 namespace {
 
-std::string date_line() {
+/// Valid until this thread's next call. Made once a second.
+std::string_view date_line() {
     // RFC 9110 5.6.7, never localised
     static constexpr std::array days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static thread_local std::time_t made = -1;
+    static thread_local std::array<char, 64> line;
+    static thread_local std::size_t size = 0;
     const std::time_t now = std::time(nullptr);
-    std::tm utc{};
-    gmtime_r(&now, &utc);
-    std::array<char, 64> line;
-    const int size = std::snprintf(line.data(), line.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-                                   days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
-                                   months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
-                                   utc.tm_min, utc.tm_sec);
-    return {line.data(), static_cast<std::size_t>(size)};
+    if (now != made) {
+        std::tm utc{};
+        gmtime_r(&now, &utc);
+        size = static_cast<std::size_t>(std::snprintf(
+            line.data(), line.size(), "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+            days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday, months[static_cast<std::size_t>(utc.tm_mon)],
+            utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec));
+        made = now;
+    }
+    return {line.data(), size};
 }
 
 }  // namespace
@@ -50,11 +57,12 @@ Reply unavailable(std::string_view error, std::string_view detail, unsigned stat
     return reply;
 }
 
-std::string wire_bytes(const Reply &reply, bool head, bool keep_alive) {
+void append_wire_bytes(std::string &wire, const Reply &reply, bool head, bool keep_alive) {
     const std::string_view reason =
         boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(reply.status));
-    std::string wire;
-    wire.reserve(256 + reply.headers.size() + reply.body.size());
+    // All that takes memory comes first. Twice as much, where others follow: each would move those before it.
+    const std::size_t needed = wire.size() + 320 + reply.headers.size() + reply.body.size();
+    if (wire.capacity() < needed) wire.reserve(wire.empty() ? needed : std::max(needed, 2 * wire.capacity()));
     wire.append("HTTP/1.1 ").append(std::to_string(reply.status)).append(" ").append(reason).append("\r\n");
     wire.append(date_line()).append("Cache-Control: ").append(reply.cache).append("\r\n");
     if (reply.status != 204) {  // RFC 9110 8.6: it has no body, not even one of no bytes
@@ -65,6 +73,11 @@ std::string wire_bytes(const Reply &reply, bool head, bool keep_alive) {
     wire.append(keep_alive ? "Connection: keep-alive" : "Connection: close");
     wire.append(reply.status == 426 ? ", Upgrade\r\n\r\n" : "\r\n\r\n");  // RFC 9110 7.8, of the header Upgrade
     if (!head) wire.append(reply.body);
+}
+
+std::string wire_bytes(const Reply &reply, bool head, bool keep_alive) {
+    std::string wire;
+    append_wire_bytes(wire, reply, head, keep_alive);
     return wire;
 }
 

@@ -27,5 +27,7 @@ Reply unavailable(std::string_view error, std::string_view detail, unsigned stat
 
 /// status line, headers and, unless it answers HEAD, the body (RFC 9112 4, 6.3).
 std::string wire_bytes(const Reply &reply, bool head, bool keep_alive);
+/// The same behind what `wire` holds, which a std::bad_alloc leaves as it was.
+void append_wire_bytes(std::string &wire, const Reply &reply, bool head, bool keep_alive);
 
 }  // namespace mempool::http

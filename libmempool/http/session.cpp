@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "http/session.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/string.hpp>
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -22,6 +26,16 @@ constexpr std::size_t read_bytes = 8 * 1024;
 // Never full: no header is longer than it may be, and of a body nothing stays but one line between two chunks.
 constexpr std::size_t buffer_max_bytes = header_max_bytes + 2 * read_bytes;
 static_assert(extensions_max_bytes + read_bytes < buffer_max_bytes);
+
+constexpr std::size_t gathered_max_bytes = 16 * 1024;  // before the last answer
+constexpr std::size_t turn_max_answers = 64;           // then the others have their turn
+
+/// Whether it is answered at once, by bytes alone: it neither waits, nor is told to go on, nor becomes a client of the stream.
+bool answers_at_once(const Request &request, Route route) {
+    using beast::http::field;
+    return route != Route::ws && route != Route::events && request.target().find('?') == std::string_view::npos &&
+           request.count(field::prefer) == 0 && request.count(field::expect) == 0;
+}
 
 /// RFC 9112 3.2.2: the host of an absolute target stands for the Host header; the routes see a path.
 void resolve_target(Request &request) {
@@ -72,7 +86,6 @@ void Session::new_request() {
     cors_headers_.clear();
     head_ = false;
     many_ = false;
-    share_ = {};
     keep_alive_ = false;
     route_ = Route::unread;
 }
@@ -90,10 +103,26 @@ void Session::on_read(const boost::system::error_code &error, std::size_t bytes)
     if (stage_ == Stage::lingering) return read();
     buffer_.commit(bytes);
     if (stage_ == Stage::idle) await(Stage::header, connections_.limits().header_timeout);
-    advance();
+    take_turn(&Session::advance);
 }
 
-/// Goes on with what is buffered.
+/// This, and what can be done at once with what is buffered behind it.
+void Session::take_turn(void (Session::*first)()) {
+    if (in_turn_) return (this->*first)();
+    in_turn_ = true;
+    answered_ = 0;
+    try {
+        (this->*first)();
+        while (std::exchange(again_, false)) advance();
+    } catch (...) {
+        in_turn_ = again_ = false;
+        send_now();  // what was accepted before there was no memory is told all the same
+        throw;
+    }
+    in_turn_ = false;
+}
+
+/// Goes on with what is buffered, for one request.
 void Session::advance() {
     if (stage_ == Stage::body) return take_body();
     const Verdict verdict = gate_.look(buffered());
@@ -104,45 +133,48 @@ void Session::advance() {
         case Verdict::refused:
             return on_refusal(gate_.refusal());
         case Verdict::accepted:
-            if (begin_body()) take_body();
+            return begin_body();
     }
 }
 
-/// False where the session goes on by itself: it answered, or sends 100 first.
-bool Session::begin_body() {
+void Session::begin_body() {
     buffer_.consume(gate_.skipped());
     boost::system::error_code error;
     buffer_.consume(parser_->put(asio::buffer(buffer_.data(), gate_.size()), error));
-    if (error) {
-        on_parse_error(error);
-        return false;
-    }
+    if (error) return on_parse_error(error);
     Request &request = parser_->get();
     resolve_target(request);
     const auto path = below(connections_.services().prefix, path_of(request.target()));
     many_ = path == many_path;
     route_ = path ? route_of(path->empty() ? "/" : *path) : Route::other;
     auto admission = connections_.services().who_may_ask.admit(request, reach_);
-    if (admission.refusal) {
-        answer_with(std::move(*admission.refusal));
-        return false;
-    }
+    if (admission.refusal) return answer_with(std::move(*admission.refusal));
     cors_headers_ = std::move(admission.headers);
-    if (gate_.content_length() > body_max_bytes()) {
-        on_parse_error(Error::body_limit);
-        return false;
-    }
-    if (many_ && !(share_ = connections_.many().take(0))) {
-        answer_with(others_hold_all());
-        return false;
-    }
+    if (gate_.content_length() > body_max_bytes()) return on_parse_error(Error::body_limit);
+    if (many_ && !(share_ = connections_.many().take(0))) return answer_with(others_hold_all());
     if (gate_.chunked()) parser_->body_limit(body_max_bytes());
-    await(Stage::body, connections_.limits().body_timeout);
+    if (!out_.empty() && !answers_at_once(request, route_)) return write(After::body);
+    expect_body();
+}
+
+void Session::expect_body() {
+    const Request &request = parser_->get();
+    // What is here already needs no deadline.
+    if (!gate_.chunked() && buffer_.size() >= gate_.content_length())
+        stage_ = Stage::body;
+    else
+        await(Stage::body, connections_.limits().body_timeout);
     if (parser_->is_done() || request.version() < 11 ||
         !beast::iequals(request[beast::http::field::expect], "100-continue"))
-        return true;
+        return take_body();
+    await(Stage::body, connections_.limits().body_timeout);
     send_continue();
-    return false;
+}
+
+/// Whether the next request is buffered to its end. Leaves it to the gate what can't be told before the parser has it.
+bool Session::next_is_whole() {
+    return gate_.look(buffered()) == Verdict::accepted && !gate_.chunked() &&
+           gate_.content_length() <= buffer_.size() - gate_.skipped() - gate_.size();
 }
 
 std::size_t Session::body_max_bytes() const {
@@ -174,7 +206,7 @@ void Session::send_continue() {
                       [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
                           if (self->stage_ != Stage::body) return;
                           if (error) return self->end();
-                          self->take_body();
+                          self->take_turn(&Session::take_body);
                       });
 }
 
@@ -255,36 +287,93 @@ void Session::upgrade(Upgrade upgrade) {
                                 {static_cast<char *>(early.data()), early.size()});
 }
 
+/// Answers, with what was gathered before; or gathers it, where the next request is there to its end and will be answered in this turn.
 void Session::answer_with(Reply reply) {
+    stage_ = Stage::answering;
+    // Where the request was not read to its end, no other can follow.
+    keep_alive_ = keep_alive_ && !reply.close;
+    try {
+        reply.headers += cors_headers_;
+        append_wire_bytes(out_, reply, head_, keep_alive_);
+    } catch (const std::bad_alloc &) {
+        send_now();
+        return end();  // without a word of this one, but at once
+    }
+    if (!refused_) connections_.counts().answered(route_, reply.status);  // a connection refused is no request
+    if (!keep_alive_) return write(After::close);
+    const bool gathers = in_turn_ && !many_ && out_.size() < gathered_max_bytes && ++answered_ < turn_max_answers;
+    new_request();
+    if (!gathers || buffer_.size() == 0 || !next_is_whole()) return write(After::next);
+    stage_ = Stage::header;
+    again_ = true;
+}
+
+/// Writes all that was gathered, what the socket takes at once without waiting for Asio's turn; then goes on.
+void Session::write(After after) {
+    after_ = after;
+    stage_ = Stage::answering;
+    if (!send_now()) return end();
+    if (out_.empty()) return on_written({});
     await(Stage::answering, connections_.limits().body_timeout);
     try {
-        // Where the request was not read to its end, no other can follow.
-        keep_alive_ = keep_alive_ && !reply.close;
-        reply.headers += cors_headers_;
-        out_ = wire_bytes(reply, head_, keep_alive_);
-        if (!refused_) connections_.counts().answered(route_, reply.status);  // a connection refused is no request
         asio::async_write(socket_, asio::buffer(out_),
                           [self = shared_from_this()](const boost::system::error_code &error, std::size_t) {
                               self->on_written(error);
                           });
     } catch (const std::bad_alloc &) {
-        end();  // without a word, but at once
+        end();  // in the middle, but at once
     }
+}
+
+/// What the socket takes of out_, which keeps the rest. False: the peer is gone.
+bool Session::send_now() noexcept {
+    std::size_t sent = 0;
+    while (sent < out_.size()) {
+        const ssize_t count =
+            ::send(socket_.native_handle(), out_.data() + sent, out_.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return false;
+        if (count <= 0) break;
+        sent += static_cast<std::size_t>(count);
+    }
+    out_.erase(0, sent);
+    return true;
 }
 
 void Session::on_written(const boost::system::error_code &error) {
     if (stage_ == Stage::ended) return;
     if (error) return end();
     std::string().swap(out_);  // an assignment would keep its memory
-    if (!keep_alive_) return linger();
-    new_request();
+    switch (after_) {
+        case After::close:
+            return linger();
+        case After::body:
+            return take_turn(&Session::expect_body);
+        case After::next:
+            return go_on();
+    }
+}
+
+/// With the next request, after an answer.
+void Session::go_on() {
+    share_ = {};
     if (buffer_.size() == 0) {
         if (draining_) return end();  // idle: it was not told to close, and would hold the stop until the deadline
         await(Stage::idle, connections_.limits().keepalive_timeout);
         return read();
     }
     await(Stage::header, connections_.limits().header_timeout);
-    advance();
+    if (in_turn_ && answered_ < turn_max_answers) {
+        again_ = true;
+        return;
+    }
+    try {
+        asio::post(socket_.get_executor(), [self = shared_from_this()] {
+            if (self->stage_ == Stage::header) self->take_turn(&Session::advance);
+        });
+    } catch (const std::bad_alloc &) {
+        end();
+    }
 }
 
 void Session::linger() {

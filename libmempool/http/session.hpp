@@ -9,9 +9,14 @@
 ///
 ///   IDLE       nothing of a request has come; keepalive_timeout_ms (the first request: header_timeout_ms)
 ///   HEADER     header_timeout_ms, absolute; the gate looks at it, and once it lets it pass, the parser is given it. BODY: body_timeout_ms, absolute; past them 408
+///   ANSWERING  body_timeout_ms, absolute, once the socket is full
 ///   WAITING    `wait` seconds, at most 60; nothing is read meanwhile, so that a client who leaves is noticed by the answer
 ///   LINGERING  shut down for writing; what still comes is read and dropped, so that the peer can read the whole answer: closing
 ///              over unread input would send it a RST
+///
+/// Answers gather while the next request lies whole in the buffer, and go out in one write: at most 64 of them, and at most 16 KiB before
+/// the last one; then the other connections have their turn. So no answer waits for what has not come. One that has to wait, 100 Continue
+/// and an upgrade come after what was gathered has been written.
 ///
 /// The parser is given no byte that the gate (for chunked bodies: Chunks) has not let pass. Bytes left over after a refusal are never
 /// parsed as another request.
@@ -71,13 +76,18 @@ public:
 
 private:
     enum class Stage { idle, header, body, waiting, answering, lingering, ended };
+    /// What follows once all is written: the body of the present request, the next request, or the end.
+    enum class After { body, next, close };
 
     void await(Stage stage, milliseconds timeout);
     void read();
     void on_read(const boost::system::error_code &error, std::size_t bytes);
     void new_request();
+    void take_turn(void (Session::*first)());
     void advance();
-    bool begin_body();
+    void begin_body();
+    void expect_body();
+    bool next_is_whole();
     std::size_t body_max_bytes() const;
     void take_body();
     void send_continue();
@@ -88,7 +98,10 @@ private:
     void on_parse_error(const boost::system::error_code &error);
     void upgrade(Upgrade upgrade);
     void answer_with(Reply reply);
+    void write(After after);
+    bool send_now() noexcept;
     void on_written(const boost::system::error_code &error);
+    void go_on();
     void linger();
 
     Socket socket_;
@@ -112,7 +125,12 @@ private:
     std::size_t walked_ = 0;    // bytes at the front of the buffer that Chunks let pass
     std::string cors_headers_;  // of its answer
     std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
-    std::string out_;
+    // Of what is answered
+    std::string out_;  // gathered, or being written
+    After after_ = After::close;
+    bool in_turn_ = false;
+    bool again_ = false;        // this turn goes on with the next request
+    std::size_t answered_ = 0;  // in this turn
 };
 
 }  // namespace mempool::http
