@@ -21,6 +21,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--build", default="build/release", metavar="FOLDER", help="the CMake build whose tests to run")
+    parser.addoption("--whole-autobahn", action="store_true", help="all messages of its cases of permessage-deflate: many minutes")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
