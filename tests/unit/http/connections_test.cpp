@@ -8,12 +8,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
 
+#include "unit/http/plain_host.hpp"
 #include "unit/pool/wire_client.hpp"
 
 using namespace mempool;
@@ -26,7 +26,9 @@ constexpr std::string_view question = "GET /healthz HTTP/1.1\r\nHost: localhost\
 
 class Handover : public ::testing::Test {
 protected:
-    Handover() { connections.emplace(shard, services_, limits_, std::make_shared<http::Budget>(1000), counts); }
+    Handover() {
+        connections.emplace(shard, host_.services, host_.limits, std::make_shared<http::Budget>(1000), counts);
+    }
     ~Handover() override { end(); }
 
     /// The client at the other end of a newcomer.
@@ -55,31 +57,11 @@ protected:
     }
 
 private:
-    Queue queue_{10, 1000};
-    Intake intake_{queue_, 100, 10, 1000};
-    Idempotency keys_{1};
-    Outcomes outcomes_{10};
-    WakeFd bell_;
-    Log log_{LogLevel::off, bell_};
-    Ring ring_{10, 1000, "e0"};
-    std::atomic<bool> draining_{false};
-    const http::Services services_{intake_,
-                                   keys_,
-                                   outcomes_,
-                                   draining_,
-                                   false,
-                                   false,
-                                   "mempool",
-                                   {},
-                                   http::WhoMayAsk("", "", ""),
-                                   http::SlowRule("lag", "lag"),
-                                   ""};
-    const http::Session::Limits limits_{
-        milliseconds(5000), milliseconds(5000), milliseconds(5000), milliseconds(1000), 1000, 1000, 1000};
+    http::test::PlainHost host_;
 
 protected:
     http::Counts counts;
-    Shard shard{"mempool", ring_, {{milliseconds(1000), {}, 1 << 16, 1 << 20}, 0}, log_};
+    Shard shard{"mempool", host_.ring, {{milliseconds(1000), {}, 1 << 16, 1 << 20}, 0}, host_.log};
     std::optional<http::Connections> connections;
 
 private:

@@ -3,13 +3,13 @@
 /// by hand.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "http/listener.hpp"
+#include "unit/http/plain_host.hpp"
 #include "unit/pool/wire_client.hpp"
 
 using namespace mempool;
@@ -20,15 +20,13 @@ namespace {
 class Waiting : public ::testing::Test {
 protected:
     Waiting() {
-        intake_.open();
+        host_.intake.open();
         std::vector<http::ListenSocket> places(1);
         EXPECT_TRUE(places[0].listen_on("127.0.0.1", 0).ok());
         port = places[0].port();
-        const http::Session::Limits limits{
-            milliseconds(5000), milliseconds(5000), milliseconds(5000), milliseconds(1000), 1000, 1000, 1000};
-        connections_.emplace(shard, services_, limits, std::make_shared<http::Budget>(1000), counts_);
+        connections_.emplace(shard, host_.services, host_.limits, std::make_shared<http::Budget>(1000), counts_);
         listener_.emplace(shard, std::vector{&*connections_}, std::move(places), http::Listener::Crowd{100, 0}, counts_,
-                          log_);
+                          host_.log);
         network_ = std::thread([this] { shard.run(); });
     }
     ~Waiting() override { stop(); }
@@ -45,32 +43,15 @@ protected:
     }
 
 private:
-    Queue queue_{10, 1000};
-    Intake intake_{queue_, 100, 10, 1000};
-    Idempotency keys_{1};
-    WakeFd bell_;
-    Log log_{LogLevel::off, bell_};
-    Ring ring_{10, 1000, "e0"};
+    http::test::PlainHost host_;
     http::Counts counts_;
-    std::atomic<bool> draining_{false};
 
 protected:
-    Outcomes outcomes{10};
-    Shard shard{"mempool", ring_, {{milliseconds(1000), {}, 1 << 16, 1 << 20}, 0}, log_};
+    Outcomes &outcomes = host_.outcomes;
+    Shard shard{"mempool", host_.ring, {{milliseconds(1000), {}, 1 << 16, 1 << 20}, 0}, host_.log};
     std::uint16_t port = 0;
 
 private:
-    const http::Services services_{intake_,
-                                   keys_,
-                                   outcomes,
-                                   draining_,
-                                   false,
-                                   false,
-                                   "mempool",
-                                   {},
-                                   http::WhoMayAsk("", "", ""),
-                                   http::SlowRule("lag", "lag"),
-                                   ""};
     std::optional<http::Connections> connections_;
     std::optional<http::Listener> listener_;
     std::thread network_;
