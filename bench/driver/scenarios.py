@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .figures import Figure, number, part
-from .processes import Child
+from .processes import Child, Failed
 
 TICK_MS = 10
 EVENT = 100  # bytes
@@ -67,7 +67,10 @@ class Session:
         yield
         self.server.settle()
         user, kernel = (after - start for after, start in zip(self.server.user_and_kernel_s(), ticks))
-        self.values[f"{name}_ns"] = self.server.cpu_ns() - before
+        used = self.server.cpu_ns() - before
+        if used <= 0:
+            raise Failed(f"{self.server.name} used no CPU time in {name}: is the process that was started a script that starts another?")
+        self.values[f"{name}_ns"] = used
         if user + kernel > 0:
             self.values[f"{name}_user"] = user / (user + kernel)
 
