@@ -92,6 +92,8 @@ constexpr std::array<OptionRow, option_count> table{{
      "compress events for WebSocket clients that offer permessage-deflate, and read what they compress"},
     {Option::deflate_min_bytes, integer, "deflate_min_bytes", "bytes", 0, MiB, 256, "256", "0.1",
      "the shortest message that is compressed"},
+    {Option::uring, text, "uring", "", 0, 8, 0, "auto", "0.1",
+     "send by io_uring, 64 clients in one call: auto (where the kernel has it), on (or start fails) or off"},
     {Option::metrics, boolean, "metrics", "", 0, 1, 1, "on", "0.1", "serve the counters at /metrics, for Prometheus"},
     {Option::log_level, text, "log_level", "", 0, 8, 0, "warn", "0.1",
      "what the log callback hears: off, error, warn, info or debug, each with all before it"},
@@ -162,6 +164,8 @@ Status check_text(Option option, std::string_view value) {
         return {Code::invalid, "slow_allowed " + (value.empty() ? "(empty)" : quoted(value)) +
                                    " is not a list of policies; give one or more of lag, latest and close, "
                                    "comma-separated"};
+    if (option == Option::uring && value != "auto" && value != "on" && value != "off")
+        return {Code::invalid, "uring " + (value.empty() ? "(empty)" : quoted(value)) + " is none of auto, on and off"};
     if (option == Option::log_level && !log_level_of(value))
         return {Code::invalid, "log_level " + (value.empty() ? "(empty)" : quoted(value)) +
                                    " is none of off, error, warn, info, debug"};

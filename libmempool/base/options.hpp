@@ -51,6 +51,7 @@ enum class Option : std::size_t {
     rate_limit_connections,
     deflate,
     deflate_min_bytes,
+    uring,
     metrics,
     log_level,
     dashboard,

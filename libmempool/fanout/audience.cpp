@@ -224,16 +224,45 @@ void Audience::sweep() {
         sweep_at_ = 0;
     }
     const auto rows = static_cast<SeatId>(seats_.rows());
-    for (std::size_t sends = 0; sweep_at_ < rows; ++sweep_at_) {
+    Offers offers;
+    for (std::size_t sends = 0; sweep_at_ < rows && sends < swept_at_once; ++sweep_at_) {
         if (!seats_.wants(sweep_at_, lanes_.tail())) continue;
-        if (sends++ == swept_at_once) return;
-        send_and_settle(sweep_at_);
+        ++sends;
+        offer(sweep_at_, offers);
     }
+    write_out(offers);
+    if (sweep_at_ < rows) return;
     sweeping_ = behind_;
     if (behind_) {
         behind_ = false;
         sweep_at_ = 0;
     }
+}
+
+/// Nearly every seat lacks one piece of its lane, and waits for others like it; any other is sent what it lacks now. Until they are written out,
+/// the lanes stay as they are, and nobody takes a seat.
+void Audience::offer(SeatId seat, Offers &offers) {
+    const Lane &lane = lane_of(seat);
+    const std::optional<iovec> piece = lags(seats_, seat, lane) ? std::nullopt : only_piece(seats_, seat, lane);
+    if (!piece) {
+        send_and_settle(seat);
+        return;
+    }
+    offers.offers[offers.count] = {seats_.socket(seat), *piece};
+    offers.seats[offers.count++] = seat;
+    if (offers.count == offers.seats.size()) write_out(offers);
+}
+
+void Audience::write_out(Offers &offers) {
+    kernel_.write_many(std::span(offers.offers).first(offers.count));
+    for (std::size_t index = 0; index < offers.count; ++index) {
+        const Offer &offer = offers.offers[index];
+        const SeatId seat = offers.seats[index];
+        if (!seats_.is(seat, Seats::taken)) continue;
+        if (!offer.written.gone) took(seats_, seat, lane_of(seat), offer.from.iov_len, offer.written.bytes);
+        settle_written(seat, false, offer.written);
+    }
+    offers.count = 0;
 }
 
 Written Audience::send(SeatId seat) {
@@ -268,6 +297,14 @@ std::size_t Audience::send_and_settle(SeatId seat) {
     Written written;
     try {
         if (!was_full) written = send(seat);
+    } catch (const std::bad_alloc &) {
+        written.gone = true;
+    }
+    return settle_written(seat, was_full, written);
+}
+
+std::size_t Audience::settle_written(SeatId seat, bool was_full, Written written) {
+    try {
         if (!written.gone) settle(seat);
     } catch (const std::bad_alloc &) {
         written.gone = true;

@@ -4,7 +4,8 @@
 /// starts nothing: sockets and the time are the Kernel's, and whoever drives it calls turn() while has_work(), and expire() at
 /// deadline().
 ///
-///   the ring's news --> pull() --> lanes --> sweep: send() every seat that is behind, a few hundred a turn
+///   the ring's news --> pull() --> lanes --> sweep: every seat that is behind is sent what it lacks, a few hundred a turn; those who lack
+///                                            one piece of their lane, 64 in one call of the Kernel
 ///   a socket's news --> read() and send() of that seat
 ///   now and then    --> look at every seat: ping who is quiet, end who is silent or stalled (liveness.hpp)
 ///   a message       --> the inbox (inbox.hpp); whose answers a full socket does not take is not read until it does
@@ -105,6 +106,13 @@ public:
     std::uint64_t gone() const { return gone_.get(); }
 
 private:
+    /// What is written at once: for each, all that its seat is due.
+    struct Offers {
+        std::array<Offer, 64> offers;
+        std::array<SeatId, 64> seats;
+        std::size_t count = 0;
+    };
+
     SeatId take_seat(int socket, const Joining &joining);
     void pull();
     void begin_history(const Cursor &cursor, const Ring::Read &read);
@@ -113,6 +121,8 @@ private:
     bool is_sse(SeatId seat) const { return mempool::is_sse(seats_.manner(seat).format); }
     Lane &lane_of(SeatId seat) { return lanes_.of(seats_.manner(seat).format); }
     void sweep();
+    void offer(SeatId seat, Offers &offers);
+    void write_out(Offers &offers);
     void read(SeatId seat, bool to_the_end);
     void read_later(SeatId seat);
     void wait_in(std::vector<SeatId> &line, SeatId seat);
@@ -127,6 +137,7 @@ private:
     bool take_input(SeatId seat, std::span<char> input, websocket::Inflater *inflater);
     Written send(SeatId seat);
     std::size_t send_and_settle(SeatId seat);
+    std::size_t settle_written(SeatId seat, bool was_full, Written written);
     void settle(SeatId seat);
     void on_writable(SeatId seat);
     void close_seat(SeatId seat, websocket::CloseCode code, std::string_view reason);

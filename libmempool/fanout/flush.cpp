@@ -7,6 +7,7 @@
 #include "websocket/frame_writer.hpp"
 
 namespace mempool {
+
 Written flush(Seats &seats, SeatId seat, const Lane &lane, Kernel &kernel) {
     for (Written all;;) {
         const bool live = !seats.is(seat, Seats::closing);
@@ -72,6 +73,19 @@ Written flush(Seats &seats, SeatId seat, const Lane &lane, Kernel &kernel) {
         }
         if (!live || place.next >= lane.tail() || place.next < lane.first()) return all;
     }
+}
+
+std::optional<iovec> only_piece(const Seats &seats, SeatId seat, const Lane &lane) {
+    const LanePlace place = seats.place(seat);
+    if (seats.is(seat, Seats::extra) || place.next < lane.first() || place.next >= lane.tail()) return {};
+    std::array<iovec, 2> from;
+    if (lane.gather(place, from) > 1) return {};
+    return from.front();
+}
+
+void took(Seats &seats, SeatId seat, const Lane &lane, std::size_t offered, std::size_t bytes) {
+    seats.advance(seat, lane.advance(seats.place(seat), bytes));
+    if (bytes < offered) seats.set(seat, Seats::blocked);
 }
 
 }  // namespace mempool

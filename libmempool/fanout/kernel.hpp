@@ -36,6 +36,13 @@ struct Received {
     std::size_t bytes = 0;
 };
 
+/// One piece for one socket, and what came of it.
+struct Offer {
+    int socket;
+    iovec from;
+    Written written = {};
+};
+
 /// What a socket has to tell.
 struct Readiness {
     bool readable = false;
@@ -51,6 +58,10 @@ public:
     /// False where the system has no room for it.
     virtual bool watch(int socket, SeatId seat) = 0;
     virtual Written write(int socket, std::span<iovec> from) = 0;
+    /// Each offer as by write(), in any order; none is under way when it returns.
+    virtual void write_many(std::span<Offer> offers) {
+        for (Offer &offer : offers) offer.written = write(offer.socket, {&offer.from, 1});
+    }
     virtual Received read(int socket, std::span<char> into) = 0;
     /// No byte of ours will follow; what the peer still sends can be read.
     virtual void finish(int socket) = 0;

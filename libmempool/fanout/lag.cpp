@@ -4,6 +4,14 @@
 #include "fanout/render.hpp"
 
 namespace mempool {
+namespace {
+
+/// The oldest event that it may stand at.
+Offset floor_of(Slow slow, const Lane &lane) {
+    return slow == Slow::latest && lane.tail() > lane.head() ? lane.tail() - 1 : lane.head();
+}
+
+}  // namespace
 
 void tell_lag(Seats &seats, SeatId seat, std::string_view epoch, Offset to) {
     const std::uint64_t missed = to - seats.place(seat).next;
@@ -11,10 +19,13 @@ void tell_lag(Seats &seats, SeatId seat, std::string_view epoch, Offset to) {
     seats.skip(seat, to);
 }
 
+bool lags(const Seats &seats, SeatId seat, const Lane &lane) {
+    return seats.place(seat).next < floor_of(seats.manner(seat).slow, lane);
+}
+
 bool settle_lag(Seats &seats, SeatId seat, const Lane &lane, std::string_view epoch) {
     const Manner manner = seats.manner(seat);
-    Offset to = lane.head();
-    if (manner.slow == Slow::latest && lane.tail() > to) to = lane.tail() - 1;
+    const Offset to = floor_of(manner.slow, lane);
     if (seats.place(seat).next >= to) return false;
     seats.save_rest(seat, lane);
     const Offset next = seats.place(seat).next;

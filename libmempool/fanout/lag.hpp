@@ -9,6 +9,9 @@
 
 namespace mempool {
 
+/// Whether a seat has fallen behind what it is to hear: then settle_lag() has something to do.
+bool lags(const Seats &seats, SeatId seat, const Lane &lane);
+
 /// Tells a seat that is behind the ring how much it missed, and puts it at the oldest event retained; with `latest`, one that has more
 /// than the newest event to hear is put there. A half-sent event is finished first, and was not missed.
 /// True where it is to be closed instead, as it asked to be: then it stands where it fell behind.

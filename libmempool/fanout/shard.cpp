@@ -27,7 +27,17 @@ Shard::Shard(std::string topic, Ring &ring, const Limits &limits, Log &log)
       audience_(std::move(topic), ring, *this, sockets_, limits.audience),
       ready_(context_, sockets_.fd()),
       timer_(context_) {
+    if (limits.uring != UseUring::no) use_uring();
     watch();
+}
+
+void Shard::use_uring() {
+    try {
+        sockets_.use_uring();
+    } catch (const NoUring &why) {
+        if (limits_.uring == UseUring::yes) throw;
+        log_.write(LogLevel::debug, "clients are written to one by one: %s", why.what());
+    }
 }
 
 void Shard::run() noexcept {

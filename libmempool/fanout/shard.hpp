@@ -29,14 +29,18 @@
 
 namespace mempool {
 
+/// Whether many clients are written to by an io_uring; `maybe`: where the kernel gives one.
+enum class UseUring : std::uint8_t { no, maybe, yes };
+
 class Shard final : private Waiter {
 public:
     struct Limits {
         Audience::Limits audience;
         std::size_t unsent_max_bytes;  // 0: the kernel's own choice
+        UseUring uring = UseUring::no;
     };
 
-    /// Throws std::system_error, or Asio's own, where the kernel gives no descriptor.
+    /// Throws std::system_error, or Asio's own, where the kernel gives no descriptor, or not the io_uring that it has to use.
     /// log: outlives it.
     Shard(std::string topic, Ring &ring, const Limits &limits, Log &log);
     Shard(const Shard &) = delete;
@@ -78,6 +82,7 @@ public:
 private:
     void wake() noexcept override { wake_.ring(); }
 
+    void use_uring();
     void watch();
     void on_news();
     void go_on();

@@ -4,10 +4,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
 namespace mempool {
+namespace {
+
+/// What a send came to that could not be done in full.
+Written refused(int error) {
+    return {0, error != EAGAIN && error != EWOULDBLOCK, error == ETIMEDOUT};
+}
+
+}  // namespace
 
 Sockets::Sockets(int wake_fd) : set_(epoll_create1(EPOLL_CLOEXEC)) {
     if (set_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
@@ -50,8 +59,28 @@ Written Sockets::write(int socket, std::span<iovec> from) {
                                               : sendmsg(socket, &message, flags);
         if (sent >= 0) return {static_cast<std::size_t>(sent), false};
         if (errno == EINTR) continue;
-        return {0, errno != EAGAIN && errno != EWOULDBLOCK, errno == ETIMEDOUT};
+        return refused(errno);
     }
+}
+
+void Sockets::write_many(std::span<Offer> offers) {
+    std::array<int, Uring::at_once> results;
+    while (uring_ && offers.size() > 1) {
+        const std::size_t some = std::min(offers.size(), results.size());
+        const std::size_t taken = uring_->send(offers.first(some), results);
+        for (std::size_t index = 0; index < taken; ++index) {
+            Offer &offer = offers[index];
+            if (const int result = results[index]; result >= 0)
+                offer.written = {static_cast<std::size_t>(result)};
+            else if (result == -EINTR || result == -ECANCELED)
+                offer.written = write(offer.socket, {&offer.from, 1});
+            else
+                offer.written = refused(-result);
+        }
+        offers = offers.subspan(taken);
+        if (taken < some) break;
+    }
+    Kernel::write_many(offers);
 }
 
 Received Sockets::read(int socket, std::span<char> into) {

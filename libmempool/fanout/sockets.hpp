@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /// The kernel as it is: non-blocking sockets, and an epoll set that watches them, edge-triggered, beside one eventfd.
-/// Owns the epoll set; a watched socket leaves it when it is ended. Shard thread only.
+/// Owns the epoll set; a watched socket leaves it when it is ended. Where there is an io_uring it sends many pieces at once by that: what
+/// came of each is the same. Shard thread only.
 #pragma once
 
 #include <sys/epoll.h>
 
 #include <array>
+#include <optional>
 
 #include "fanout/kernel.hpp"
+#include "fanout/uring.hpp"
 
 namespace mempool {
 
@@ -15,6 +18,9 @@ class Sockets final : public Kernel {
 public:
     /// wake_fd: an eventfd, not owned, whose rings news() tells of. Throws std::system_error where there is no descriptor.
     explicit Sockets(int wake_fd);
+    /// From now on many are written by an io_uring. Before the shard's thread. Throws NoUring where there is none.
+    void use_uring() { uring_.emplace(); }
+    bool uses_uring() const { return uring_.has_value(); }
     ~Sockets();
     Sockets(const Sockets &) = delete;
     Sockets &operator=(const Sockets &) = delete;
@@ -38,6 +44,7 @@ public:
     Instant now() override { return Clock::now(); }
     bool watch(int socket, SeatId seat) override;
     Written write(int socket, std::span<iovec> from) override;
+    void write_many(std::span<Offer> offers) override;
     Received read(int socket, std::span<char> into) override;
     void finish(int socket) override;
     void end(int socket) override;
@@ -49,6 +56,7 @@ private:
 
     int set_;
     std::array<epoll_event, 256> events_;
+    std::optional<Uring> uring_;
 };
 
 }  // namespace mempool

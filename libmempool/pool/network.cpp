@@ -24,7 +24,9 @@ Shard::Limits shard_limits(const Options &options) {
     const Audience::Limits audience{options.ms(Option::close_timeout_ms), liveness,
                                     options.size(Option::message_max_bytes), options.size(Option::lane_bytes),
                                     options.size(Option::deflate_min_bytes)};
-    return {audience, options.size(Option::unsent_max_bytes)};
+    const std::string &uring = options.text(Option::uring);
+    const UseUring use = uring == "on" ? UseUring::yes : uring == "off" ? UseUring::no : UseUring::maybe;
+    return {audience, options.size(Option::unsent_max_bytes), use};
 }
 
 http::Session::Limits session_limits(const Options &options) {

@@ -34,7 +34,7 @@ std::size_t network_threads(const Options &options);
 
 class Network {
 public:
-    /// ring, log: outlive it. Throws std::system_error, or Asio's own, where the kernel gives no descriptor.
+    /// ring, log: outlive it. Throws std::system_error, or Asio's own, where the kernel gives no descriptor, and NoUring where it has to.
     Network(const Options &options, Ring &ring, Log &log, http::Services services,
             std::vector<http::ListenSocket> places);
     ~Network();

@@ -16,6 +16,7 @@
 #include "base/fork.hpp"
 #include "base/memory.hpp"
 #include "base/utf8.hpp"
+#include "fanout/uring.hpp"
 #include "http/places.hpp"
 #include "pool/network.hpp"
 
@@ -100,6 +101,12 @@ Status Pool::start() {
     } catch (const std::bad_alloc &) {
         undo_start();
         return {Code::no_memory, {}};
+    } catch (const NoUring &why) {
+        undo_start();  // first: it allocates nothing, a sentence may
+        return {Code::system,
+                std::string("uring is on, but there is none: ") + why.what() +
+                    "; set it to auto, which does without, or see `sysctl kernel.io_uring_disabled` and what "
+                    "filter of system calls a container has"};
     } catch (const std::exception &error) {
         // std::thread's and Asio's words for the same are of two families (boost::system::system_error is no std::system_error).
         undo_start();  // first: it allocates nothing, a sentence may

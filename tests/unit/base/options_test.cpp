@@ -113,6 +113,14 @@ TEST(Options, the_path_of_a_unix_socket_is_as_long_as_the_kernel_allows) {
     EXPECT_EQ(options.set_text("listen_unix", std::string_view("/a\0b", 4)).code(), Code::invalid);
 }
 
+TEST(Options, uring_is_auto_on_or_off) {
+    Options options;
+    EXPECT_EQ(options.text(Option::uring), "auto");
+    for (const char *value : {"on", "off", "auto"}) EXPECT_TRUE(options.set_text("uring", value).ok()) << value;
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("uring", "maybe")), "uring maybe is none of auto, on and off");
+    EXPECT_EQ(refusal(Code::invalid, options.set_text("uring", "")), "uring (empty) is none of auto, on and off");
+}
+
 TEST(Options, slow_policies_are_words_and_a_list_of_them) {
     Options options;
     EXPECT_EQ(options.text(Option::slow_default), "lag");

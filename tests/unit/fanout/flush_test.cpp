@@ -285,3 +285,44 @@ TEST(Flush, private_bytes_that_went_out_hold_no_memory_though_something_else_of_
     EXPECT_EQ(stage.kernel.received.size(), std::size_t{1} << 20);
     EXPECT_LT(extra.out.capacity(), 100U);
 }
+
+TEST(OnlyPiece, is_all_that_a_plain_seat_lacks) {
+    Stage stage;
+    EXPECT_FALSE(only_piece(stage.seats, stage.seat, stage.lane)) << "it lacks nothing";
+    for (const char *text : {"hello", "again"}) stage.say(text);
+    const std::optional<iovec> piece = only_piece(stage.seats, stage.seat, stage.lane);
+    ASSERT_TRUE(piece);
+    const std::string all = text_frame("hello") + text_frame("again");
+    EXPECT_EQ(std::string_view(static_cast<const char *>(piece->iov_base), piece->iov_len), all);
+
+    took(stage.seats, stage.seat, stage.lane, piece->iov_len, text_frame("hello").size() + 2);
+    EXPECT_EQ(stage.seats.place(stage.seat), (LanePlace{Offset{2}, 2}));
+    EXPECT_TRUE(stage.seats.is(stage.seat, Seats::blocked));
+    EXPECT_EQ(stage.seats.events_sent(), 1U);
+
+    const std::optional<iovec> rest = only_piece(stage.seats, stage.seat, stage.lane);
+    ASSERT_TRUE(rest);
+    EXPECT_EQ(rest->iov_len, text_frame("again").size() - 2);
+    stage.seats.clear(stage.seat, Seats::blocked);
+    took(stage.seats, stage.seat, stage.lane, rest->iov_len, rest->iov_len);
+    EXPECT_EQ(stage.seats.place(stage.seat), (LanePlace{Offset{3}, 0}));
+    EXPECT_FALSE(stage.seats.is(stage.seat, Seats::blocked));
+}
+
+TEST(OnlyPiece, is_none_where_the_seat_has_more_to_be_sent_or_it_lies_in_two) {
+    Stage owed;
+    owed.say("hello");
+    owed.seats.extra_of(owed.seat).ping = "p";
+    EXPECT_FALSE(only_piece(owed.seats, owed.seat, owed.lane)) << "a pong";
+
+    Stage behind;
+    behind.lane.restart(Offset{5}, Offset{1});
+    behind.say("hello");
+    EXPECT_FALSE(only_piece(behind.seats, behind.seat, behind.lane)) << "older events";
+
+    Stage two;
+    two.say(std::string(Lane::segment_bytes, 'x'));
+    EXPECT_TRUE(only_piece(two.seats, two.seat, two.lane));
+    two.say("hello");
+    EXPECT_FALSE(only_piece(two.seats, two.seat, two.lane)) << "two segments";
+}

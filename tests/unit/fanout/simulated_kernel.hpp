@@ -97,6 +97,7 @@ public:
     /// Lets the n-th call from now on fail, be it a watch, a write or a read.
     void fail_call(int n) { calls_left_ = n; }
     bool failed() const { return failed_; }
+    std::vector<std::size_t> written_at_once;  // of each call, the pieces
     void suffer(Faults &faults) { faults_ = &faults; }
     /// Runs a call of the server's.
     template <class Call>
@@ -142,6 +143,15 @@ public:
             if (here.room > 0) here.news.writable = true;
         }
         return written;
+    }
+    /// In any order, as it is promised.
+    void write_many(std::span<Offer> offers) override {
+        if (offers.empty()) return;
+        written_at_once.push_back(offers.size());
+        std::vector<Offer *> order;
+        for (Offer &offer : offers) order.push_back(&offer);
+        std::ranges::shuffle(order, random_);
+        for (Offer *offer : order) offer->written = write(offer->socket, {&offer->from, 1});
     }
     Received read(int socket, std::span<char> into) override {
         const Switch here_is_the_world(serving_ ? faults_ : nullptr, false);

@@ -24,6 +24,24 @@ TEST_F(AudienceTest, every_client_hears_every_event_from_its_joining_on) {
     EXPECT_EQ(here.audience().events_missed(), 0U);
 }
 
+TEST_F(AudienceTest, who_lacks_one_piece_of_a_lane_is_written_with_up_to_63_others_in_one_call) {
+    World &here = world(8);
+    for (int count = 0; count < 150; ++count) here.join(roomy, {{count % 2 == 0 ? Format::text : Format::json}});
+    World::Peer &owed = here.join(roomy);
+    World::Peer &latest = here.join_deaf(0, {{Format::text, Slow::latest}});
+    here.settle();
+    here.kernel().written_at_once.clear();
+    here.publish(100);
+    here.says(owed, 9, "a pong goes first");
+    here.settle();
+    const std::vector<std::size_t> &calls = here.kernel().written_at_once;
+    ASSERT_EQ(calls.size(), 3U);
+    EXPECT_EQ(calls[0], 64U);
+    EXPECT_EQ(calls[1], 64U);
+    for (const World::Peer &peer : here.peers())
+        if (&peer != &latest) EXPECT_EQ(peer.client.next(), 2U);
+}
+
 // ---- positions and older events ----
 
 TEST_F(AudienceTest, a_lane_made_late_calls_nothing_lag_that_the_ring_still_has) {

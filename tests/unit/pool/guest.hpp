@@ -20,7 +20,7 @@
 #define mempool mempool_handle
 #include "mempool.h"
 #undef mempool
-#include "unit/pool/io_threads.hpp"
+#include "unit/pool/second_run.hpp"
 #include "unit/pool/wire_client.hpp"
 #include "unit/websocket/client_frames.hpp"
 
@@ -77,6 +77,7 @@ public:
         EXPECT_EQ(mempool_config_new(&config), MEMPOOL_OK);
         EXPECT_EQ(mempool_config_set_int(config, "listen_port", 0), MEMPOOL_OK);
         EXPECT_EQ(mempool_config_set_int(config, "io_threads", io_threads()), MEMPOOL_OK);
+        EXPECT_EQ(mempool_config_set_text(config, "uring", uring()), MEMPOOL_OK);
         for (const auto &[name, value] : settings)
             EXPECT_EQ(mempool_config_set_int(config, name, value), MEMPOOL_OK) << name;
         EXPECT_EQ(mempool_open(config, &pool), MEMPOOL_OK);

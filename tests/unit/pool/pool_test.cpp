@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "unit/fanout/refused_call.hpp"
 #include "unit/pool/failing_descriptors.hpp"
 #include "unit/pool/failing_threads.hpp"
 
@@ -238,6 +241,23 @@ TEST(Pool, a_start_without_descriptors_is_refused_at_each_of_them_and_leaves_the
         }
     }
     EXPECT_GE(refused, 6) << "the listening socket, the shard's wake, Asio's epoll set, the seats' epoll set";
+}
+
+TEST(Pool, where_io_uring_is_refused_a_pool_does_without_or_says_so_when_it_has_to) {
+    std::thread([] {
+        if (!test::refuse_from_now_on(SYS_io_uring_setup, EPERM)) GTEST_SKIP() << "no filters of system calls here";
+        for (const char *uring : {"auto", "off"}) {
+            const auto pool = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}, {"uring", uring}});
+            EXPECT_TRUE(pool->start().ok()) << uring;
+            EXPECT_TRUE(pool->stop(-1).ok());
+        }
+        const auto pool = open_pool({{"listen_host", "127.0.0.1"}, {"listen_port", "0"}, {"uring", "on"}});
+        const Status status = pool->start();
+        EXPECT_EQ(status.code(), Code::system);
+        EXPECT_NE(status.detail().find("set it to auto"), std::string::npos) << status.detail();
+        EXPECT_NE(status.detail().find("Operation not permitted"), std::string::npos) << status.detail();
+        EXPECT_EQ(pool->state(), Pool::State::open);
+    }).join();
 }
 
 TEST(Pool, a_start_without_one_of_its_threads_is_refused_and_leaves_the_pool_open) {

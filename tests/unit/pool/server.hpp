@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "pool/pool.hpp"
-#include "unit/pool/io_threads.hpp"
+#include "unit/pool/second_run.hpp"
 #include "unit/pool/wire_client.hpp"
 
 namespace mempool::test {
@@ -30,6 +30,7 @@ struct Server {
         Options options;
         EXPECT_TRUE(options.set_integer("listen_port", 0).ok());
         EXPECT_TRUE(options.set_integer("io_threads", mempool_test::io_threads()).ok());
+        EXPECT_TRUE(options.set_text("uring", mempool_test::uring()).ok());
         for (const auto &[name, value] : settings) EXPECT_TRUE(options.set_integer(name, value).ok()) << name;
         EXPECT_TRUE(Pool::open(options, pool).ok());
         EXPECT_TRUE(pool->set_apply(std::move(apply)).ok());
