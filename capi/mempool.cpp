@@ -590,8 +590,8 @@ mempool_status mempool_event_text(const mempool_event *event, const char **text,
         if (event == nullptr) return null("event");
         if (text == nullptr) return null("text");
         const core::Message *message = event->message();
-        const std::string &whole = message != nullptr ? message->payload : event->text;
-        *text = whole.c_str();
+        const std::string_view whole = message != nullptr ? message->payload : event->text;
+        *text = whole.data();  // with a NUL behind it
         if (size != nullptr) *size = whole.size();
         return {};
     });

@@ -187,6 +187,7 @@ PEERS = [
     Peer("floor", "a plain send() loop", _program("bench_floor"), _compiler, WAITS),
     Peer("gather", "a bare gathering loop", _with(_program("bench_floor"), "--gather"), _compiler, WAITS | {"POST /tx"}),
     Peer("mempool", "libmempool", _program("bench_mempool"), _mempool),
+    Peer("mempool-send", "libmempool, uring off", _with(_program("bench_mempool"), "--uring", "off"), _mempool),
     Peer("axum", "axum + tokio broadcast", _axum, _axum_versions, frozenset({"deflate"})),
     Peer("beast", "a Boost.Beast chat server", _program("bench_beast"), _beast),
     Peer("ws", "npm's ws", _ws, _ws_versions),

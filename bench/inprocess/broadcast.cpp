@@ -5,6 +5,7 @@
 ///
 /// Each receiver must hear each event, in order: the offset and the event are compared.
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,7 +22,8 @@ constexpr std::size_t event_bytes = 64;
 constexpr std::size_t burst = 512;  // events appended, then heard, at a time
 
 EventPtr message() {
-    return std::make_shared<const Event>(Event{0, Message{std::string(event_bytes, 'e'), false}});
+    static constexpr std::array<char, event_bytes> payload{};
+    return make_message(0, {payload.data(), payload.size()}, false);
 }
 
 void measure(std::size_t receivers, bool made, std::uint64_t events) {

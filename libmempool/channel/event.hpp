@@ -28,8 +28,9 @@ struct BatchDone {
     std::vector<Rejection> rejected;
 };
 
+/// Its bytes, and a NUL behind them, belong to its event: make_message().
 struct Message {
-    std::string payload;
+    std::string_view payload;
     bool binary;  // else the payload is UTF-8
 };
 
@@ -38,6 +39,9 @@ struct Event {
     std::variant<BatchDone, Message> body;
 };
 using EventPtr = std::shared_ptr<const Event>;
+
+/// A message of the host's, a copy of the payload: one piece of memory holds the event, its payload and its count of owners.
+EventPtr make_message(std::int64_t time_us, std::string_view payload, bool binary);
 
 std::size_t payload_bytes(const BatchDone &batch);
 /// What the event counts for in `ring_bytes`.

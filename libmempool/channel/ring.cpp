@@ -29,11 +29,13 @@ EventPtr Ring::take_oldest() noexcept {
     bytes_ -= payload_bytes(*oldest);
     ++head_;
     if (++head_place_ == slots_.size()) head_place_ = 0;
+    __builtin_prefetch(
+        slots_[head_place_].get());  // it was written a whole turn of the ring ago, and is the next to go
     head_now_.store(head_.value, std::memory_order_release);
     return std::move(oldest);
 }
 
-std::optional<Ring::Appended> Ring::append_if(EventPtr event, std::optional<Offset> only_at) {
+std::optional<Ring::Appended> Ring::append_if(EventPtr &&event, const Offset *only_at) {
     const std::size_t bytes = payload_bytes(*event);
     Appended appended{};
     EventPtr overwritten;  // destroyed without the lock (A23)

@@ -88,9 +88,9 @@ public:
     Ring &operator=(const Ring &) = delete;
 
     /// Never waits for a listener (A3, A5). Nothing where the ring is closed.
-    std::optional<Appended> append(EventPtr event) { return append_if(std::move(event), std::nullopt); }
+    std::optional<Appended> append(EventPtr event) { return append_if(std::move(event), nullptr); }
     /// The same, if `offset` is the tail; else nothing, and nothing has changed. For a source whose engine gives the offsets.
-    std::optional<Appended> append_at(Offset offset, EventPtr event) { return append_if(std::move(event), offset); }
+    std::optional<Appended> append_at(Offset offset, EventPtr event) { return append_if(std::move(event), &offset); }
     /// The events from the tail up to, but without, `offset` are lost: every listener reads how many it missed. What was retained
     /// goes too, so that there are no holes. Not before the tail.
     void skip_to(Offset offset);
@@ -144,7 +144,7 @@ public:
 private:
     struct Doorbell;
 
-    std::optional<Appended> append_if(EventPtr event, std::optional<Offset> only_at);
+    std::optional<Appended> append_if(EventPtr &&event, const Offset *only_at);
     Read read_locked(Cursor &cursor, std::span<EventPtr> out);
     void arm(Waiter &waiter);
     void unlink(Waiter &waiter);

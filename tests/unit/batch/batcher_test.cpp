@@ -136,7 +136,7 @@ TEST(Batcher, what_apply_publishes_goes_out_before_its_batch_and_not_at_all_if_t
         Bench bench;
         bench.submit("a");
         bench.batcher.set_apply([fails](Batch &batch) {
-            batch.hold(std::make_shared<const Event>(Event{0, Message{"news", false}}));
+            batch.hold(make_message(0, "news", false));
             if (fails) batch.fail("why");
         });
         bench.run();

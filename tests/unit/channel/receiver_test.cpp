@@ -14,8 +14,8 @@ using namespace mempool;
 
 namespace {
 
-EventPtr message(std::string text) {
-    return std::make_shared<const Event>(Event{0, Message{std::move(text), false}});
+EventPtr message(std::string_view text) {
+    return make_message(0, text, false);
 }
 
 bool readable(int fd) {

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::size_t much = 1 << 20;
 
-EventPtr message(std::string text) {
-    return std::make_shared<const Event>(Event{0, Message{std::move(text), false}});
+EventPtr message(std::string_view text) {
+    return make_message(0, text, false);
 }
 
 void append_all(Ring &ring, std::initializer_list<const char *> texts) {

@@ -189,12 +189,12 @@ TEST(Source, one_of_this_process_always_has_room) {
     LocalSource source(ring);
     std::size_t listeners = 99;
     for (int count = 0; count < 3; ++count) {
-        const auto event = std::make_shared<const Event>(Event{0, Message{"news", false}});
+        const EventPtr event = make_message(0, "news", false);
         EXPECT_EQ(source.offer(event, listeners), EventSource::Offer::taken);
     }
     EXPECT_EQ(listeners, 0U);
     ring.close();
-    const auto late = std::make_shared<const Event>(Event{0, Message{"news", false}});
+    const EventPtr late = make_message(0, "news", false);
     EXPECT_EQ(source.offer(late, listeners), EventSource::Offer::closed);
 }
 
@@ -203,7 +203,7 @@ TEST(Source, one_without_room_takes_no_offer) {
     FarSource source(ring, 1);
     Receiver receiver(ring);
     std::size_t listeners = 0;
-    const auto event = std::make_shared<const Event>(Event{0, Message{"news", false}});
+    const EventPtr event = make_message(0, "news", false);
     EXPECT_EQ(source.offer(event, listeners), EventSource::Offer::taken);
     EXPECT_EQ(listeners, 1U);
     EXPECT_EQ(source.offer(event, listeners), EventSource::Offer::full);

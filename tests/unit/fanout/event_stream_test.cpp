@@ -77,7 +77,7 @@ TEST(EventStream, an_id_alone_dispatches_nothing_and_is_remembered) {
 TEST(EventStream, events_carry_their_own_position_in_both_forms) {
     const Event batch{0, BatchDone{7, 2, 3, {}}};
     const Event text{0, Message{"two\r\nlines", false}};
-    const Event binary{0, Message{std::string("\x00\xff\n", 3), true}};
+    const Event binary{0, Message{{"\x00\xff\n", 3}, true}};
     EXPECT_EQ(said(Format::sse_text, batch), "id: k3v9:42\nevent: batch\ndata: batch applied 2/3 txs\n\n");
     EXPECT_EQ(said(Format::sse_text, text), "id: k3v9:42\nevent: message\ndata: two\ndata: lines\n\n");
     EXPECT_EQ(said(Format::sse_text, binary), "id: k3v9:42\nevent: message\ndata: AP8K\n\n");

@@ -17,7 +17,7 @@ TEST(Lanes, older_events_are_one_chunk_and_an_event_that_ends_it_at_most) {
     lanes.open(Format::text);
     std::vector<EventPtr> events;
     for (int count = 0; count < 40; ++count) {
-        events.push_back(std::make_shared<const Event>(Event{0, Message{std::string(size, '.'), false}}));
+        events.push_back(make_message(0, std::string(size, '.'), false));
         ring.append(events.back());
     }
     const Offset first = lanes.tail();

@@ -71,11 +71,12 @@ public:
         std::string payload = "event " + std::to_string(now.tail()) + "\r\nof\r" + now.epoch + "\n\n ";
         payload.append(bytes, '.');
         now.said.push_back({binary ? 2U : 1U, payload});
-        ring_.append(EventPtr(new Event{0, Message{std::move(payload), binary}},
-                              [gone = std::move(when_gone)](const Event *event) {
-                                  delete event;
-                                  if (gone) gone();
-                              }));
+        EventPtr event = make_message(0, payload, binary);
+        const Event *const told = event.get();
+        ring_.append(EventPtr(told, [event = std::move(event), gone = std::move(when_gone)](const Event *) mutable {
+            event.reset();
+            if (gone) gone();
+        }));
         note_head();
     }
     void batch_done(std::uint64_t applied, std::uint64_t total) {
