@@ -118,11 +118,16 @@ class Bench:
         self.skipped.update(skipped)
         found: dict[str, list[float]] = {}
         units: dict[str, str] = {}
+        self.raw["inprocess"] = []
         for alternation in range(self.given.alternations if programs else 0):
+            values: dict[str, float] = {}
             for name, command in programs.items():
                 for line in inprocess.run_once(name, command, self.given.small):
-                    found.setdefault(inprocess.key(name, line), []).append(float(str(line["value"])))
+                    values[inprocess.key(name, line)] = float(str(line["value"]))
                     units[inprocess.key(name, line)] = str(line["unit"])
+            for name, value in values.items():
+                found.setdefault(name, []).append(value)
+            self.raw["inprocess"].append(inprocess.by_owner(values))
             print(f"inprocess: {alternation + 1} of {self.given.alternations}", flush=True)
         return [{"figure": name, "unit": units[name], "values": values, "value": vars(Spread.of(values))} for name, values in found.items()]
 
@@ -150,7 +155,8 @@ def main() -> int:
         failure = str(why)
     except KeyboardInterrupt:
         failure = "interrupted"
-    figures = report.summary(FIGURES, list(bench.commands), bench.raw, judge=not given.small and not failure)
+    servers = [*bench.commands, *(name for name in inprocess.OWNERS if name not in bench.commands)]
+    figures = report.summary(FIGURES | {"inprocess": inprocess.FIGURES}, servers, bench.raw, judge=not given.small and not failure)
     whole |= {"versions": bench.versions, "skipped": bench.skipped, "figures": figures, "inprocess": inside, "raw": bench.raw, "failed": failure}
 
     print(report.table(figures))

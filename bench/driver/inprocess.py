@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The figures inside one process: programs that print one JSON object a figure and line (bench/inprocess). Each alternation runs each
-program once, so that a figure and tokio's stand side by side in time.
+program once, so that a figure and tokio's stand side by side in time; at the end, what is held against what.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 
+from .figures import Figure, Values
 from .peers import BENCH, Missing, Place, cargo_program, crate_name
 from .processes import Failed
 
@@ -49,3 +51,59 @@ def key(name: str, line: dict[str, object]) -> str:
     params = line.get("params")
     shown = ", ".join(f"{key}={value}" for key, value in params.items()) if isinstance(params, dict) else ""
     return f"{name}: {line['figure']}" + (f" ({shown})" if shown else "")
+
+
+def by_owner(values: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """The figures of one alternation, by whose they are."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in values.items():
+        owner = next((whose for begin, whose in _OWNERS if name.startswith(begin)), "mempool")
+        found.setdefault(owner, {})[name] = value
+    return found
+
+
+_OWNERS = [("tokio:", "tokio"), ("python: python_queue", "queue.Queue"), ("python: python_asyncio_queue", "asyncio.Queue")]
+OWNERS = ["mempool", *(whose for _, whose in _OWNERS)]
+
+
+def _first(ours: str, theirs: str) -> Callable[[Values], float]:
+    return lambda values: values[ours] if ours in values else values[theirs]
+
+
+def _append_and_receive(receivers: int, event: str) -> Callable[[Values], float]:
+    """One event: appended once, received by each."""
+    which = f" (receivers={receivers}, event={event})"
+    append = _first(f"broadcast: broadcast_append{which}", f"tokio: tokio_broadcast_send{which}")
+    receive = _first(f"broadcast: broadcast_receive{which}", f"tokio: tokio_broadcast_receive{which}")
+    return lambda values: append(values) + receivers * receive(values)
+
+
+def _submit(producers: int) -> Callable[[Values], float]:
+    return _first(
+        f"submit: submit_draining (producers={producers}, batch_interval_ms=10)",
+        f"tokio: tokio_try_send_draining (message=32 bytes, producers={producers})",
+    )
+
+
+FIGURES = [
+    *(
+        Figure(f"submit_{producers}", f"submit from C while the batch thread drains, {producers} producer{s}; tokio's try_send", "ns", _submit(producers), must=must, aim=aim)
+        for producers, s, must, aim in ((1, "", 40, 20), (4, "s", 80, 40))
+    ),
+    *(
+        Figure(
+            f"broadcast_{receivers}_{event}",
+            f"append and receive of one event, {receivers} receiver{'' if receivers == 1 else 's'}, {what} / tokio broadcast",
+            "ns",
+            _append_and_receive(receivers, event),
+            "tokio",
+            must=must,
+            aim=aim,
+        )
+        for event, what, must, aim in (("made", "each made for it", 1.0, 0.6), ("same", "the same again and again", None, None))
+        for receivers in (1, 16)
+    ),
+    Figure("python_submit", "Python: pool.submit / queue.Queue.put_nowait", "ns", _first("python: python_submit", "python: python_queue_put"), "queue.Queue"),
+    Figure("python_submit_many", "Python: pool.submit_many, each of 1,000 / queue.Queue.put_nowait", "ns", _first("python: python_submit_many (at_once=1000)", "python: python_queue_put"), "queue.Queue"),
+    Figure("python_event", "Python: an event heard by iteration / queue.Queue.get_nowait", "ns", _first("python: python_event", "python: python_queue_get"), "queue.Queue"),
+]

@@ -76,7 +76,7 @@ def table(summed: Sequence[dict[str, object]]) -> str:
             value = _spread(row["value"], lambda number: shown(number, str(figure["unit"])))
             ratio = _spread(row["ratio"], ratio_shown) if row["ratio"] else ""
             said = {"aim": "aim reached", "must": "must reached", "missed": "MISSED"}.get(row["verdict"], "")
-            lines.append(f"  {row['server']:<11} {value:<52} {ratio:<26} {said}".rstrip())
+            lines.append(f"  {row['server']:<13} {value:<52} {ratio:<26} {said}".rstrip())
     return "\n".join(lines)
 
 
@@ -100,7 +100,7 @@ def conditions(whole: Mapping[str, object]) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, page-table isolation "
         f"{'on' if machine['page_table_isolation'] else 'off'}" + (", a virtual machine" if machine["hypervisor"] else ""),
     ]
-    lines += [f"  {name:<11} " + ", ".join(f"{what} {version}" for what, version in each.items()) for name, each in versions.items()]
+    lines += [f"  {name:<13} " + ", ".join(f"{what} {version}" for what, version in each.items()) for name, each in versions.items()]
     raw = whole["raw"]
     assert isinstance(raw, Mapping)
     floor = [each["floor"]["waited"] for alternations in raw.values() for each in alternations if "floor" in each]

@@ -24,7 +24,7 @@ Ring::~Ring() {
     assert(waiters_ == nullptr);
 }
 
-EventPtr Ring::take_oldest() noexcept {
+void Ring::take_oldest(EventPtr &into) noexcept {
     EventPtr &oldest = slots_[head_place_];
     bytes_ -= payload_bytes(*oldest);
     ++head_;
@@ -32,7 +32,7 @@ EventPtr Ring::take_oldest() noexcept {
     __builtin_prefetch(
         slots_[head_place_].get());  // it was written a whole turn of the ring ago, and is the next to go
     head_now_.store(head_.value, std::memory_order_release);
-    return std::move(oldest);
+    into.swap(oldest);
 }
 
 std::optional<Ring::Appended> Ring::append_if(EventPtr &&event, const Offset *only_at) {
@@ -42,9 +42,9 @@ std::optional<Ring::Appended> Ring::append_if(EventPtr &&event, const Offset *on
     {
         const std::lock_guard lock(mutex_);
         if (closed_ || (only_at && *only_at != tail_)) return std::nullopt;
-        if (tail_ - head_ == slots_.size()) overwritten = take_oldest();
+        if (tail_ - head_ == slots_.size()) take_oldest(overwritten);
         appended = {tail_, listeners_};
-        slot(tail_) = std::move(event);
+        slot(tail_).swap(event);  // of an empty one
         ++tail_;
         bytes_ += bytes;
         if (!over_bytes()) {
@@ -62,7 +62,7 @@ void Ring::evict_over_bytes() {
         std::array<EventPtr, 16> evicted;  // destroyed without the lock
         std::size_t count = 0;
         const std::lock_guard lock(mutex_);
-        while (over_bytes() && count < evicted.size()) evicted[count++] = take_oldest();
+        while (over_bytes() && count < evicted.size()) take_oldest(evicted[count++]);
         over = over_bytes();
         if (!over) wake_all();
     }

@@ -157,7 +157,8 @@ private:
         return slots_[place < slots_.size() ? place : place - slots_.size()];
     }
     EventPtr &slot(Offset offset) { return const_cast<EventPtr &>(std::as_const(*this).slot(offset)); }
-    EventPtr take_oldest() noexcept;
+    /// into: empty.
+    void take_oldest(EventPtr &into) noexcept;
     void show() noexcept;
     void evict_over_bytes();
 

@@ -53,20 +53,18 @@ impl Message for Vec<u8> {
     }
 }
 
-/// Sends first..first+count, each until it is taken; nanoseconds of this thread, and how often it was full.
-fn send<M: Message>(sender: &mpsc::Sender<M>, first: u64, count: u64) -> (u64, u64) {
-    let mut refused = 0;
+/// Sends first..first+count, each until it is taken; nanoseconds of this thread.
+fn send<M: Message>(sender: &mpsc::Sender<M>, first: u64, count: u64) -> u64 {
     let began = thread_cpu_ns();
     for number in first..first + count {
         let mut message = M::new(number);
         while let Err(error) = sender.try_send(message) {
             let mpsc::error::TrySendError::Full(back) = error else { panic!("closed") };
             message = back;
-            refused += 1;
             std::thread::sleep(Duration::from_micros(100));
         }
     }
-    (thread_cpu_ns() - began, refused)
+    thread_cpu_ns() - began
 }
 
 fn alone<M: Message>(rounds: u64) {
@@ -74,7 +72,7 @@ fn alone<M: Message>(rounds: u64) {
     let (sender, mut receiver) = mpsc::channel::<M>(CAPACITY);
     let (mut spent, mut sum, mut sent) = (0, 0, 0);
     for round in 0..=rounds {
-        let (took, _) = send(&sender, sent + 1, FILLED);
+        let took = send(&sender, sent + 1, FILLED);
         sent += FILLED;
         if round > 0 {
             spent += took; // the first round only warms up
@@ -100,16 +98,15 @@ fn draining<M: Message>(runtime: &tokio::runtime::Runtime, producers: u64, count
         }
         (received, sum)
     });
-    let (spent, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let spent = Arc::new(AtomicU64::new(0));
     let barrier = Arc::new(Barrier::new(producers as usize));
     let threads: Vec<_> = (0..producers)
         .map(|producer| {
-            let (sender, spent, refused, barrier) = (sender.clone(), spent.clone(), refused.clone(), barrier.clone());
+            let (sender, spent, barrier) = (sender.clone(), spent.clone(), barrier.clone());
             std::thread::spawn(move || {
                 barrier.wait();
-                let (took, full) = send(&sender, 1 + producer * count, count);
+                let took = send(&sender, 1 + producer * count, count);
                 spent.fetch_add(took, Ordering::Relaxed);
-                refused.fetch_add(full, Ordering::Relaxed);
             })
         })
         .collect();
@@ -118,7 +115,7 @@ fn draining<M: Message>(runtime: &tokio::runtime::Runtime, producers: u64, count
     let (received, sum) = runtime.block_on(task).unwrap();
     let all = producers * count;
     assert_eq!((received, sum), (all, all * (all + 1) / 2));
-    let params = format!("\"message\": \"{}\", \"producers\": {producers}, \"refused\": {}", M::NAME, refused.load(Ordering::Relaxed));
+    let params = format!("\"message\": \"{}\", \"producers\": {producers}", M::NAME);
     print("tokio_try_send_draining", &params, spent.load(Ordering::Relaxed) as f64 / all as f64, received);
 }
 
