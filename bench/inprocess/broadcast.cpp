@@ -66,7 +66,8 @@ void measure(std::size_t receivers, bool made, std::uint64_t events) {
 }  // namespace
 
 int main(int argc, char **argv) {
-    std::thread([] {}).join();  // from now on libstdc++ counts owners by atomic steps, as it does in every process that has a pool
+    std::thread([] {
+    }).join();  // from now on libstdc++ counts owners by atomic steps, as it does in every process that has a pool
     for (const bool made : {true, false})
         for (const std::size_t receivers : {1, 16}) {
             const std::uint64_t events = figure::share(argc, argv, 12'800'000 / (receivers + 3));
